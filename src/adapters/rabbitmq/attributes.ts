@@ -1,0 +1,113 @@
+import { WaybillError } from '../../errors.ts';
+import { type Envelope, parseTypeRef, typeRef } from '../../message.ts';
+
+/** CloudEvents attributes by their names in the specification; all of ours are strings. */
+export type Attributes = Record<string, string>;
+
+/** Attributes beside the extensions of others, by their names in CloudEvents and in code. */
+const OPTIONAL = [
+  ['subject', 'subject'],
+  ['partitionkey', 'key'],
+  ['traceparent', 'traceparent'],
+  ['tracestate', 'tracestate'],
+  ['correlationid', 'correlationId'],
+  ['causationid', 'causationId'],
+  ['expirytime', 'expiryTime'],
+  ['replyto', 'replyTo'],
+] as const;
+
+const RESERVED = new Set([
+  ...['specversion', 'id', 'source', 'type', 'time', 'dataschema', 'datacontenttype', 'data', 'data_base64'],
+  ...OPTIONAL.map(([name]) => name),
+]);
+
+const SCHEMA = 'waybill:';
+
+/** As they stand on the wire, without `datacontenttype`, which says how the body is written. */
+export function toAttributes(envelope: Envelope): Attributes {
+  const attributes: Attributes = {
+    specversion: '1.0',
+    id: envelope.id,
+    source: envelope.source,
+    type: envelope.type,
+    time: envelope.time,
+    dataschema: SCHEMA + typeRef(envelope.type, envelope.version),
+  };
+  for (const [name, property] of OPTIONAL) {
+    const value = envelope[property];
+    if (value !== undefined) attributes[name] = value;
+  }
+  for (const [name, value] of Object.entries(envelope.headers ?? {})) {
+    if (!RESERVED.has(name)) attributes[name] = value;
+  }
+  return attributes;
+}
+
+/**
+ * @param get an attribute as it came, whatever its type
+ * @param names of all attributes
+ * @param fallback used for attributes that are missing, from the AMQP properties
+ * @throws WB_MESSAGE_INVALID
+ */
+export function fromAttributes(
+  attributes: Readonly<Record<string, unknown>>,
+  fallback: Partial<Envelope> = {},
+): Envelope {
+  const text = (name: string): string | undefined => textOf(name, attributes[name]);
+  const { type, version } = typeOf(text('type'), text('dataschema'), fallback);
+  const id = text('id') ?? fallback.id;
+  const source = text('source') ?? fallback.source;
+  const time = text('time') ?? fallback.time;
+  if (id === undefined || id === '') throw missing('id');
+  if (source === undefined || source === '') throw missing('source');
+  if (time === undefined) throw missing('time');
+  const envelope: Mutable<Envelope> = { id, source, type, version, time };
+  for (const [name, property] of OPTIONAL) {
+    const value = text(name) ?? fallback[property];
+    if (value !== undefined) envelope[property] = value;
+  }
+  let headers: Record<string, string> | undefined;
+  for (const name of Object.keys(attributes)) {
+    if (RESERVED.has(name)) continue;
+    const value = text(name);
+    if (value !== undefined) (headers ??= {})[name] = value;
+  }
+  if (headers !== undefined) envelope.headers = headers;
+  return envelope;
+}
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+function typeOf(
+  type: string | undefined,
+  schema: string | undefined,
+  fallback: Partial<Envelope>,
+): { type: string; version: number } {
+  const ref = schema?.startsWith(SCHEMA) === true ? parseTypeRef(schema.slice(SCHEMA.length)) : undefined;
+  if (ref !== undefined && (type === undefined || type === ref.type)) return ref;
+  const written = type === undefined ? undefined : (parseTypeRef(type) ?? undefined);
+  if (written !== undefined) return written;
+  const known = fallback.type;
+  if (ref === undefined && known !== undefined && fallback.version !== undefined && (type ?? known) === known) {
+    return { type: known, version: fallback.version };
+  }
+  if (type === undefined && known === undefined) throw missing('type');
+  throw new WaybillError(
+    'WB_MESSAGE_INVALID',
+    `the attributes type "${type ?? ''}" and dataschema "${schema ?? ''}" name no type`,
+    {
+      fix: 'Send dataschema as waybill:<type>@<major>, such as waybill:shop.order.placed@1, with the same type.',
+    },
+  );
+}
+
+function textOf(name: string, value: unknown): string | undefined {
+  if (value === undefined || value === null) return undefined;
+  if (typeof value === 'string') return value;
+  if (typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint') return String(value);
+  throw new WaybillError('WB_MESSAGE_INVALID', `the attribute "${name}" is ${typeof value}, expected a string`);
+}
+
+function missing(name: string): WaybillError {
+  return new WaybillError('WB_MESSAGE_INVALID', `the attribute "${name}" is missing`);
+}

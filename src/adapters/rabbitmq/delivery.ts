@@ -1,0 +1,90 @@
+import type { Message } from 'amqplib';
+import type { EncodedMessage } from '../../message.ts';
+import type { Attempt, Delivery, Lease } from '../../ports/transport.ts';
+import { parseAttempts, textHeader } from './extras.ts';
+
+/** Where deliveries of a lease end: the seat that handed them out, whatever seats the consumer has by then. */
+export interface Holder {
+  /** The deliveries have ended: they free the window, and their parcels are acknowledged. */
+  finish(deliveries: readonly RabbitDelivery[]): void;
+  /** Resolves when the broker has taken every acknowledgement so far, or the lease is revoked. */
+  acknowledged(): Promise<void>;
+  /** Resolves when it is durable which members of suspect batches have ended. */
+  markSuspects(deliveries: readonly RabbitDelivery[]): Promise<void>;
+}
+
+/** The right to settle what came over one channel. */
+export class ChannelLease implements Lease {
+  readonly endpoint: string;
+  readonly partition: number;
+  readonly holder: Holder;
+  readonly #controller = new AbortController();
+
+  constructor(endpoint: string, partition: number, holder: Holder) {
+    this.endpoint = endpoint;
+    this.partition = partition;
+    this.holder = holder;
+  }
+
+  get revoked(): boolean {
+    return this.#controller.signal.aborted;
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  revoke(): void {
+    this.#controller.abort();
+  }
+}
+
+/** An AMQP message in hand: one message of the bus, or a batch of them. */
+export interface Parcel {
+  readonly amqp: Message;
+  readonly lease: ChannelLease;
+  /** Members that are not settled. It is acknowledged when none is left. */
+  open: number;
+  /** Members that are settled, by index; for a batch only. */
+  settled?: Set<number>;
+  /** It came again, and it is not known yet which of its members were settled then. */
+  unknown: boolean;
+}
+
+/** Where a delivery is on its way to its end. */
+export type DeliveryState = 'open' | 'settling' | 'settled';
+
+export class RabbitDelivery implements Delivery {
+  readonly message: EncodedMessage;
+  readonly lease: ChannelLease;
+  readonly attempts: readonly Attempt[];
+  readonly suspect: boolean;
+  readonly route?: string;
+  readonly parcel: Parcel;
+  /** In the parcel. */
+  readonly index: number;
+  state: DeliveryState = 'open';
+
+  constructor(message: EncodedMessage, parcel: Parcel, index: number) {
+    this.index = index;
+    this.message = message;
+    this.parcel = parcel;
+    this.lease = parcel.lease;
+    const { amqp } = parcel;
+    this.attempts = parseAttempts(amqp);
+    this.suspect = isSuspect(amqp);
+    const route = textHeader(amqp, 'route');
+    if (route !== undefined) this.route = route;
+  }
+}
+
+/**
+ * Each time a channel ends, everything that was prefetched on it counts as delivered once, so one return says little. Twice
+ * means that the second consumer did not end it either.
+ */
+const SUSPECT_RETURNS = 2;
+
+function isSuspect(amqp: Message): boolean {
+  const returns: unknown = amqp.properties.headers?.['x-delivery-count'];
+  return typeof returns === 'number' && returns >= SUSPECT_RETURNS;
+}

@@ -1,0 +1,110 @@
+import type { Options } from 'amqplib';
+import { type EncodedMessage, type Envelope, typeRef } from '../../message.ts';
+import { type Attributes, toAttributes } from './attributes.ts';
+
+const JSON_TYPE = 'application/json';
+export const STRUCTURED_TYPE = 'application/cloudevents+json';
+export const BATCH_TYPE = 'application/cloudevents-batch+json';
+/** Of the AMQP binding of CloudEvents. */
+export const ATTRIBUTE_PREFIX = 'cloudEvents:';
+/** Where the `data` of each member of a batch begins and ends: big-endian, 32 bits each. */
+export const OFFSETS = 'waybill-offsets';
+
+/** A message as AMQP carries it. */
+export interface Wire {
+  readonly body: Buffer;
+  readonly properties: Options.Publish;
+}
+
+/** Headers of Waybill's own beside the attributes. */
+export type Extras = Readonly<Record<string, string>>;
+
+/**
+ * Attributes beyond this go into the body (structured form), since all headers must fit one AMQP frame.
+ * @unit characters
+ */
+const MOST_IN_HEADERS = 40_000;
+
+/** Longest text of an AMQP property. @unit bytes */
+const SHORT_TEXT = 255;
+
+/** Binary form: the body is `data`, any AMQP client can read it. */
+export function encodeSingle(message: EncodedMessage, extras: Extras = {}): Wire {
+  const { envelope } = message;
+  const attributes = toAttributes(envelope);
+  const body = bufferOf(message.body);
+  let size = 0;
+  for (const name in attributes) size += name.length + (attributes[name]?.length ?? 0);
+  if (size > MOST_IN_HEADERS) {
+    const head = Buffer.from(memberHead(attributes));
+    return {
+      body: Buffer.concat([head, body, CLOSING]),
+      properties: { ...propertiesOf(envelope), contentType: STRUCTURED_TYPE, headers: extras },
+    };
+  }
+  const headers: Record<string, string> = {};
+  for (const name in attributes) headers[ATTRIBUTE_PREFIX + name] = attributes[name] ?? '';
+  for (const name in extras) headers[name] = extras[name] ?? '';
+  return { body, properties: { ...propertiesOf(envelope), contentType: JSON_TYPE, headers } };
+}
+
+const CLOSING = Buffer.from('}');
+/** Of the last member and of the list. */
+const END = Buffer.from('}]');
+
+/** The standard JSON batch, in which each member's `data` stands byte for byte. */
+export function encodeBatch(messages: readonly EncodedMessage[], id: string): Wire {
+  // One buffer is filled for all: a buffer for each part costs more than what is written into it.
+  const heads = messages.map(({ envelope }, n) => (n === 0 ? '[' : '},') + memberHead(toAttributes(envelope)));
+  let size = END.length;
+  for (const head of heads) size += Buffer.byteLength(head);
+  for (const { body } of messages) size += body.byteLength;
+  const bytes = Buffer.allocUnsafe(size);
+  const offsets = Buffer.allocUnsafe(messages.length * 8);
+  let at = 0;
+  messages.forEach(({ body }, n) => {
+    at += bytes.write(heads[n] ?? '', at);
+    offsets.writeUInt32BE(at, n * 8);
+    bytes.set(body, at);
+    at += body.byteLength;
+    offsets.writeUInt32BE(at, n * 8 + 4);
+  });
+  END.copy(bytes, at);
+  const first = messages[0];
+  return {
+    body: bytes,
+    properties: {
+      contentType: BATCH_TYPE,
+      messageId: id,
+      ...(first === undefined ? {} : { type: typeRef(first.envelope.type, first.envelope.version) }),
+      headers: { [OFFSETS]: offsets },
+    },
+  };
+}
+
+function memberHead(attributes: Attributes): string {
+  let text = '{';
+  for (const name in attributes) text += `"${name}":${JSON.stringify(attributes[name])},`;
+  return `${text}"datacontenttype":"${JSON_TYPE}","data":`;
+}
+
+function propertiesOf(envelope: Envelope): Options.Publish {
+  const type = typeRef(envelope.type, envelope.version);
+  const seconds = Math.floor(Date.parse(envelope.time) / 1_000);
+  const properties: Options.Publish = {};
+  if (isShort(envelope.id)) properties.messageId = envelope.id;
+  if (isShort(type)) properties.type = type;
+  if (seconds >= 0) properties.timestamp = seconds;
+  if (envelope.correlationId !== undefined && isShort(envelope.correlationId))
+    properties.correlationId = envelope.correlationId;
+  if (envelope.replyTo !== undefined && isShort(envelope.replyTo)) properties.replyTo = envelope.replyTo;
+  return properties;
+}
+
+function isShort(text: string): boolean {
+  return text.length * 3 <= SHORT_TEXT || Buffer.byteLength(text) <= SHORT_TEXT;
+}
+
+function bufferOf(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}

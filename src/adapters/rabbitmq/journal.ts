@@ -1,0 +1,200 @@
+import { randomUUID } from 'node:crypto';
+import type { Message } from 'amqplib';
+import { toError, WaybillError } from '../../errors.ts';
+import { type Clock, pause } from '../../ports/clock.ts';
+import { type Connection, closeChannel } from './connection.ts';
+import type { RabbitDelivery } from './delivery.ts';
+import { parcelId } from './identity.ts';
+import type { Publisher } from './publisher.ts';
+
+export interface JournalOptions {
+  readonly connection: Connection;
+  readonly publisher: Publisher;
+  readonly exchange: string;
+  readonly queue: string;
+  readonly clock: Clock;
+}
+
+const NONE: ReadonlySet<number> = new Set();
+/**
+ * Batches and suspects that are remembered at most, the oldest forgotten first: then members of a batch may come again, and a
+ * message that kills processes is tried more often. What is prefetched at all partitions is far less.
+ */
+const REMEMBERED = 20_000;
+
+interface Waiter {
+  readonly resolve: (count: number) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/**
+ * What processes tell each other of deliveries, in a stream that all of them share: that a suspect one is about to be
+ * handled, and which members of a batch are settled when the batch as a whole is not. What comes back from the stream is
+ * durable, and its order is the same for all, so a count is exact whoever wrote the earlier notes.
+ */
+export class Journal {
+  readonly #options: JournalOptions;
+  readonly #counts = new Map<string, number>();
+  readonly #marks = new Map<string, ReadonlySet<number>>();
+  readonly #waiters = new Map<string, Waiter>();
+  readonly #stop = new AbortController();
+  #follows = false;
+
+  constructor(options: JournalOptions) {
+    this.#options = options;
+  }
+
+  /** @throws WB_DELIVERY_REVOKED */
+  async begin(delivery: RabbitDelivery): Promise<number> {
+    return await this.#write({ delivery: identityOf(delivery) }, delivery.lease.signal);
+  }
+
+  /**
+   * Notes which members of batches were settled, for whoever gets these batches next. Resolves when it is durable; in this
+   * process it is known at once.
+   */
+  async mark(marks: ReadonlyMap<string, ReadonlySet<number>>, deadlineMs: number): Promise<void> {
+    for (const [parcel, settled] of marks) this.#remember(parcel, settled);
+    const note = { marks: Object.fromEntries([...marks].map(([parcel, settled]) => [parcel, [...settled]])) };
+    await this.#post(note, deadlineMs);
+  }
+
+  /** Resolves when everything that was noted before is known here. */
+  async sync(signal: AbortSignal): Promise<void> {
+    await this.#write({}, signal);
+  }
+
+  /** Members of a batch that were settled before it came again, as far as is known here. */
+  settledOf(parcel: string): ReadonlySet<number> {
+    return this.#marks.get(parcel) ?? NONE;
+  }
+
+  stop(): void {
+    this.#stop.abort();
+    for (const nonce of [...this.#waiters.keys()]) this.#fail(nonce, revoked());
+  }
+
+  /** Resolves when the note has come back from the stream, to the count of its delivery. */
+  async #write(note: { delivery?: string }, signal: AbortSignal): Promise<number> {
+    if (!this.#follows) void this.#follow();
+    const nonce = randomUUID();
+    const abort = (): void => {
+      this.#fail(nonce, revoked());
+    };
+    const noted = new Promise<number>((resolve, reject) => {
+      this.#waiters.set(nonce, { resolve, reject });
+      signal.addEventListener('abort', abort, { once: true });
+      if (signal.aborted) abort();
+    });
+    this.#post({ ...note, nonce }).catch((error: unknown) => {
+      this.#fail(nonce, toError(error));
+    });
+    try {
+      return await noted;
+    } finally {
+      signal.removeEventListener('abort', abort);
+    }
+  }
+
+  #post(note: object, deadlineMs = Number.POSITIVE_INFINITY): Promise<void> {
+    const wire = { body: Buffer.from(JSON.stringify(note)), properties: { contentType: 'application/json' } };
+    const { publisher, exchange } = this.#options;
+    const content = { kind: 'raw' as const, wire };
+    return publisher.send([{ exchange, routingKey: 'journal', key: undefined, content }], deadlineMs);
+  }
+
+  #remember(parcel: string, settled: Iterable<number>): void {
+    keep(this.#marks, parcel, new Set([...(this.#marks.get(parcel) ?? []), ...settled]));
+  }
+
+  #fail(nonce: string, error: Error): void {
+    this.#waiters.get(nonce)?.reject(error);
+    this.#waiters.delete(nonce);
+  }
+
+  /** Reads the stream from its beginning, and on; from the beginning again after a loss. */
+  async #follow(): Promise<void> {
+    this.#follows = true;
+    const { connection, queue, clock } = this.#options;
+    while (!this.#stop.signal.aborted) {
+      try {
+        const channel = await connection.channel();
+        const ended = new Promise<void>((resolve) => channel.once('close', resolve));
+        const stopped = new Promise<void>((resolve) => {
+          this.#stop.signal.addEventListener(
+            'abort',
+            () => {
+              resolve();
+            },
+            { once: true },
+          );
+        });
+        this.#counts.clear();
+        await channel.prefetch(1_000);
+        await channel.consume(
+          queue,
+          (message) => {
+            if (message === null) {
+              void closeChannel(channel);
+              return;
+            }
+            this.#note(message);
+            channel.ack(message);
+          },
+          { arguments: { 'x-stream-offset': 'first' } },
+        );
+        await Promise.race([ended, stopped]);
+      } catch (error) {
+        if (connection.closed) return;
+        for (const nonce of [...this.#waiters.keys()]) this.#fail(nonce, toError(error));
+      }
+      await pause(clock, 500, this.#stop.signal);
+    }
+  }
+
+  #note(message: Message): void {
+    const note: unknown = JSON.parse(message.content.toString('utf8'));
+    if (typeof note !== 'object' || note === null) return;
+    if ('marks' in note && typeof note.marks === 'object' && note.marks !== null) {
+      for (const [parcel, settled] of Object.entries(note.marks)) {
+        if (Array.isArray(settled))
+          this.#remember(
+            parcel,
+            settled.filter((index) => typeof index === 'number'),
+          );
+      }
+    }
+    let count = 0;
+    if ('delivery' in note && typeof note.delivery === 'string') {
+      count = (this.#counts.get(note.delivery) ?? 0) + 1;
+      keep(this.#counts, note.delivery, count);
+    }
+    if ('nonce' in note && typeof note.nonce === 'string') {
+      this.#waiters.get(note.nonce)?.resolve(count);
+      this.#waiters.delete(note.nonce);
+    }
+  }
+}
+
+/** As the youngest; without the oldest when there are too many. */
+function keep<T>(map: Map<string, T>, key: string, value: T): void {
+  map.delete(key);
+  map.set(key, value);
+  if (map.size <= REMEMBERED) return;
+  for (const oldest of map.keys()) {
+    map.delete(oldest);
+    return;
+  }
+}
+
+/** Of one delivery until its end: a retry and a redrive are others. */
+function identityOf({ message, lease, parcel }: RabbitDelivery): string {
+  const { id, source } = message.envelope;
+  return JSON.stringify([lease.endpoint, parcelId(parcel.amqp), source, id]);
+}
+
+function revoked(): WaybillError {
+  return new WaybillError('WB_DELIVERY_REVOKED', 'the delivery was taken back before it was handled', {
+    retryable: true,
+  });
+}

@@ -1,0 +1,97 @@
+import type { Channel, ChannelModel, Message } from 'amqplib';
+import type { Clock } from '../../ports/clock.ts';
+import { closeChannel } from './connection.ts';
+import { type ChannelSource, channelsOf, countOf } from './stream.ts';
+
+/** Messages that one channel may hold: more make a broker slow. */
+const PAGE = 4_000;
+/** How long the broker may take from one message to the next. @unit milliseconds */
+const SILENCE = 10_000;
+
+/**
+ * Looks through a queue of letters and takes some out, without losing one or changing the order of the others: page by page,
+ * each on a channel of its own, nothing acknowledged but what is taken out. At the end the channels are closed in the order
+ * of their pages, which returns the rest as it was. Never a nack: it would put letters behind others.
+ */
+export class Session {
+  readonly #source: ChannelSource;
+  readonly #queue: string;
+  readonly #clock: Clock;
+  readonly #pages: Channel[] = [];
+
+  constructor(connection: ChannelModel, queue: string, clock: Clock) {
+    this.#source = channelsOf(connection);
+    this.#queue = queue;
+    this.#clock = clock;
+  }
+
+  /**
+   * Calls `look` with each page of what was there at the beginning, oldest first, until it returns false.
+   * `take` acknowledges a message: it is gone.
+   */
+  async read(look: (page: readonly Message[], take: (message: Message) => void) => Promise<boolean>): Promise<void> {
+    // What comes while it lasts, such as what is redriven and parked again, is for the next session.
+    let left = (await countOf(this.#source, this.#queue))?.messageCount ?? 0;
+    try {
+      while (left > 0) {
+        const channel = await this.#source.channel();
+        this.#pages.push(channel);
+        const page = await this.#page(channel, Math.min(left, PAGE));
+        if (page.length === 0) break;
+        left -= page.length;
+        const more = await look(page, (message) => {
+          channel.ack(message);
+        });
+        if (!more) break;
+      }
+    } finally {
+      await this.#return();
+    }
+  }
+
+  async #page(channel: Channel, size: number): Promise<readonly Message[]> {
+    await channel.prefetch(size);
+    const page: Message[] = [];
+    let full: (() => void) | undefined;
+    let gone: ((error: Error) => void) | undefined;
+    const filled = new Promise<void>((resolve, reject) => {
+      full = resolve;
+      gone = reject;
+    });
+    const lost = (): void => {
+      gone?.(new Error(`the channel closed while ${this.#queue} was read`));
+    };
+    channel.once('close', lost);
+    const silence = (): ReturnType<Clock['timer']> => this.#clock.timer(SILENCE, () => full?.(), true);
+    let timer = silence();
+    try {
+      const { consumerTag } = await channel.consume(this.#queue, (message) => {
+        if (message === null) {
+          lost();
+          return;
+        }
+        page.push(message);
+        timer.cancel();
+        timer = silence();
+        if (page.length >= size) full?.();
+      });
+      await filled;
+      await channel.cancel(consumerTag);
+    } finally {
+      timer.cancel();
+      channel.removeListener('close', lost);
+    }
+    return page;
+  }
+
+  async #return(): Promise<void> {
+    for (const channel of this.#pages.splice(0)) {
+      // A round trip, so that acknowledgements are not lost with the channel.
+      await channel.checkQueue(this.#queue).catch((error: unknown) => {
+        // The connection is gone, and everything was returned with it.
+        if (!(error instanceof Error)) throw error;
+      });
+      await closeChannel(channel);
+    }
+  }
+}

@@ -1,0 +1,103 @@
+import type { Channel, ChannelModel, Message } from 'amqplib';
+import { toError, WaybillError } from '../../errors.ts';
+import type { Clock, Timer } from '../../ports/clock.ts';
+import { closeChannel } from './connection.ts';
+
+/** What a reader of a stream needs of a connection, recovering or not. */
+export interface ChannelSource {
+  channel(): Promise<Channel>;
+}
+
+/** The streams' end is known by nothing more coming. @unit milliseconds */
+const QUIET = 150;
+/** For the first message of a stream that is known to hold one. @unit milliseconds */
+const FIRST = 5_000;
+
+export function channelsOf(connection: ChannelModel): ChannelSource {
+  return {
+    async channel() {
+      const channel = await connection.createChannel();
+      // Rejections of the calls on it tell the same.
+      channel.on('error', () => undefined);
+      return channel;
+    },
+  };
+}
+
+/** Whether the broker has a queue of this name. */
+export async function queueExists(source: ChannelSource, queue: string): Promise<boolean> {
+  return (await countOf(source, queue)) !== undefined;
+}
+
+/** Whether the broker has no such queue. While a broker starts it says NOT_FOUND also of queues that are only not up yet. */
+export function isAbsent(error: Error): boolean {
+  return /NOT_FOUND - no queue/.test(error.message);
+}
+
+/** How many messages a queue has ready, and how many consumers; undefined when there is no such queue. */
+export async function countOf(
+  source: ChannelSource,
+  queue: string,
+): Promise<{ messageCount: number; consumerCount: number } | undefined> {
+  const channel = await source.channel();
+  try {
+    const found = await channel.checkQueue(queue);
+    await closeChannel(channel);
+    return found;
+  } catch (error) {
+    // The broker has closed the channel with it.
+    const cause = toError(error);
+    if (isAbsent(cause)) return undefined;
+    throw new WaybillError('WB_TRANSPORT_UNAVAILABLE', `the queue ${queue} cannot be reached: ${cause.message}`, {
+      retryable: true,
+      cause,
+    });
+  }
+}
+
+/**
+ * Reads a stream up to its end as it is now.
+ * @param from `last` begins with the last chunk, which may hold several messages
+ * @param read returns a promise to be given no more meanwhile
+ */
+export async function readStream(
+  source: ChannelSource,
+  queue: string,
+  from: 'first' | 'last',
+  clock: Clock,
+  read: (message: Message) => void,
+): Promise<void> {
+  const channel = await source.channel();
+  let timer: Timer | undefined;
+  try {
+    await channel.prefetch(1_000);
+    await new Promise<void>((resolve, reject) => {
+      const wait = (ms: number): void => {
+        timer?.cancel();
+        timer = clock.timer(ms, resolve, true);
+      };
+      channel.once('close', () => {
+        reject(new Error(`the channel closed while ${queue} was read`));
+      });
+      wait(FIRST);
+      channel
+        .consume(
+          queue,
+          (message) => {
+            if (message === null) {
+              reject(new Error(`${queue} was deleted while it was read`));
+              return;
+            }
+            read(message);
+            channel.ack(message);
+            wait(QUIET);
+          },
+          { arguments: { 'x-stream-offset': from } },
+        )
+        .catch(reject);
+    });
+  } finally {
+    timer?.cancel();
+  }
+  await closeChannel(channel);
+}

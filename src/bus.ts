@@ -1,0 +1,232 @@
+import { checkOptions, type Names } from './client/options.ts';
+import { Service } from './client/service.ts';
+import { type ConfigurationOptions, checkConfiguration } from './config/check.ts';
+import type { Definition } from './config/definition.ts';
+import { parseTransportUrl, type TransportSetting } from './config/transport-url.ts';
+import { FaultsError, WaybillError } from './errors.ts';
+import type { TypeRef } from './message.ts';
+import { didYouMean } from './nearest.ts';
+import type { Difference } from './plan/diff.ts';
+import type { Plan } from './plan/plan.ts';
+import type { Clock } from './ports/clock.ts';
+import { systemClock } from './ports/clock.ts';
+import type { Grant } from './ports/grants.ts';
+import type { Log } from './ports/log.ts';
+import type { Manifest } from './ports/topology.ts';
+import type { Transport } from './ports/transport.ts';
+import { Host, type Proposal } from './runtime/host.ts';
+import { ProcessResources } from './runtime/resources.ts';
+
+/** Where the bus is. With neither `config` nor `url`, `WAYBILL_URL` is taken, then the nearest `waybill.yaml`; with both, `url` says
+ * which transport. */
+export interface BusOptions extends ConfigurationOptions {
+  /** Of the transport: `embedded:<folder>`, `amqp://...?bus=<name>`, `amqps://...`. What was applied there says the rest. */
+  readonly url?: string;
+  /** @default pino, JSON lines on standard error, at the level of `WAYBILL_LOG` */
+  readonly log?: Log;
+  /** Time, timers and jitter; tests hand in their own. @default the system's */
+  readonly clock?: Clock;
+}
+
+export interface ConnectOptions extends BusOptions {
+  /** The name under `services:` in waybill.yaml. */
+  readonly service: string;
+}
+
+const CONNECT_OPTIONS: Names<ConnectOptions> = {
+  service: true,
+  url: true,
+  config: true,
+  env: true,
+  log: true,
+  clock: true,
+};
+
+/**
+ * Opens the bus as one of its services.
+ * @throws WB_CONFIG_FAULTS, WB_CONFIG_NOT_FOUND, WB_DEFINITION_MISSING, WB_OPTION_INVALID, WB_PLAN_NOT_APPLIED, WB_SERVICE_UNKNOWN,
+ *   WB_TRANSPORT_URL, WB_TRANSPORT_UNAVAILABLE
+ */
+export async function connect(options: ConnectOptions): Promise<Service> {
+  checkConnect(options);
+  const host = await openBus(options);
+  try {
+    await host.host();
+    return serviceOn(host, options.service, (timeoutMs) => host.close(timeoutMs));
+  } catch (error) {
+    await host.close();
+    throw error;
+  }
+}
+
+/** Plain JavaScript may call with anything. */
+function checkConnect(options: unknown): void {
+  const given: object = typeof options === 'object' && options !== null ? options : {};
+  checkOptions('connect(options)', given, CONNECT_OPTIONS);
+  if (!('service' in given) || typeof given.service !== 'string') {
+    throw new WaybillError('WB_OPTION_INVALID', 'connect(options): the name of the service is missing', {
+      fix: "Write connect({ service: '<name>' }).",
+    });
+  }
+}
+
+/**
+ * One of the services of a bus that is open already; closing it leaves the bus open.
+ * @throws WB_SERVICE_UNKNOWN
+ */
+export function serviceOn(
+  host: Host,
+  name: string,
+  release: (timeoutMs: number) => Promise<void> = () => Promise.resolve(),
+): Service {
+  if (host.plan.service(name) === undefined) throw unknownService(name, host.plan);
+  const { transport, clock, log } = host;
+  host.serve(name);
+  const refusal = (type: TypeRef, data: unknown): WaybillError | undefined => host.refusal(name, type, data);
+  return new Service({ name, plan: () => host.plan, refusal, transport, clock, log, release });
+}
+
+/** In what a bus differs from the applied one when it is applied; everything, when nothing was. */
+export async function changesOf({ before, plan }: Proposal): Promise<readonly Difference[]> {
+  const { diffPlans } = await import('./plan/diff.ts');
+  return diffPlans(before && { definition: before.definition as Definition, topology: before.topology }, plan);
+}
+
+/**
+ * Opens the bus for those who run it or look after it: configuration, then plan, then transport. Applies nothing and runs
+ * nothing until asked.
+ * @throws WB_CONFIG_FAULTS, WB_CONFIG_NOT_FOUND, WB_TRANSPORT_URL, WB_TRANSPORT_UNAVAILABLE
+ */
+export async function openBus(options: BusOptions = {}): Promise<Host> {
+  const clock = options.clock ?? systemClock;
+  const given = options.url ?? (options.config === undefined ? process.env['WAYBILL_URL'] : undefined);
+  const setting = given === undefined ? undefined : parseTransportUrl(given, process.cwd());
+  if (options.config === undefined && setting !== undefined && namesBus(setting)) {
+    const host = await openApplied(setting, clock, options.log ?? (await openLog(undefined)));
+    if (host !== undefined) return host;
+  }
+  const { plan, part, locate, faults, settings } = await checkConfiguration(options).catch((error: unknown) => {
+    throw setting === undefined ? error : nothingApplied(setting, error);
+  });
+  if (plan === undefined || settings === undefined) throw new FaultsError(faults);
+  const log = options.log ?? (await openLog(settings.telemetry.log));
+  const transport = await openTransport(setting ?? settings.transport, plan.definition, clock, log);
+  const own = part && { part: { definition: part, locate } };
+  const resources = new ProcessResources({ keyRings: settings.keyRings });
+  return new Host({ plan, source: 'configuration', transport, clock, log, planOf, resources, ...own });
+}
+
+/** What is applied, beside the files of one part. */
+export interface Applied {
+  /** Undefined when nothing was applied. */
+  readonly manifest: Manifest | undefined;
+  /** The folder of `waybill.yaml`, absolute. */
+  readonly root: string;
+  /** The name of the part that these files are. */
+  readonly part: string;
+}
+
+/**
+ * Reads what is applied where the configuration says, also when the configuration does not fit together: what it lacks may be just
+ * what others applied.
+ * @throws WB_CONFIG_FAULTS when waybill.yaml itself is faulty, WB_CONFIG_NOT_FOUND, WB_TRANSPORT_URL, WB_TRANSPORT_UNAVAILABLE
+ */
+export async function fetchApplied(options: BusOptions): Promise<Applied> {
+  const { part, settings, faults, root } = await checkConfiguration(options);
+  if (part === undefined || settings === undefined) throw new FaultsError(faults);
+  const setting = options.url === undefined ? settings.transport : parseTransportUrl(options.url, process.cwd());
+  const log = options.log ?? (await openLog(settings.telemetry.log));
+  const transport = await openTransport(setting, part, options.clock ?? systemClock, log);
+  try {
+    return { manifest: await transport.manifest(), root, part: part.part };
+  } finally {
+    await transport.close();
+  }
+}
+
+/** The least that each service, the router, operators and watchers need of a RabbitMQ. Opens nothing. */
+export async function brokerGrants({ definition }: Plan): Promise<readonly Grant[]> {
+  const { grantsOf } = await import('./adapters/rabbitmq/grants.ts');
+  return grantsOf({
+    bus: definition.bus,
+    services: definition.services.map(({ name, user = name, client, publishes, receives }) => {
+      return { name, user, plain: client === 'plain', publishes, receives };
+    }),
+  });
+}
+
+/** An embedded folder knows its bus; the url of a broker has to say which one. */
+function namesBus(setting: TransportSetting): boolean {
+  return setting.kind === 'embedded' || new URL(setting.url.reveal()).searchParams.has('bus');
+}
+
+/** The bus as it was applied; undefined when nothing was. */
+async function openApplied(setting: TransportSetting, clock: Clock, log: Log): Promise<Host | undefined> {
+  const transport = await openTransport(setting, undefined, clock, log);
+  try {
+    const manifest = await transport.manifest();
+    if (manifest !== undefined) {
+      return new Host({ plan: await planOf(manifest), source: 'manifest', transport, clock, log, planOf });
+    }
+  } catch (error) {
+    await transport.close();
+    throw error;
+  }
+  await transport.close();
+  return undefined;
+}
+
+async function openLog(level: string | undefined): Promise<Log> {
+  const log = await import('./observability/log.ts');
+  return log.openLog('waybill', process.env['WAYBILL_LOG'] ?? level);
+}
+
+function nothingApplied(setting: TransportSetting, cause: unknown): unknown {
+  if (!(cause instanceof WaybillError) || cause.code !== 'WB_CONFIG_NOT_FOUND') return cause;
+  const why = namesBus(setting) ? 'nothing was applied there yet' : 'the url does not say which bus (?bus=<name>)';
+  return new WaybillError(
+    'WB_DEFINITION_MISSING',
+    `${setting.shown}: ${why}, and there is no waybill.yaml here or above`,
+    {
+      cause,
+      fix: 'Run `waybill apply` where waybill.yaml is, and name the bus in the url: amqp://host/vhost?bus=<name>.',
+    },
+  );
+}
+
+/** The only place that picks an adapter; each is loaded only where it is used. */
+async function openTransport(
+  setting: TransportSetting,
+  definition: Definition | undefined,
+  clock: Clock,
+  log: Log,
+): Promise<Transport> {
+  const url = setting.url.reveal();
+  const shared = {
+    clock,
+    log,
+    ...(definition !== undefined && { bus: definition.bus, limits: { parkingBytes: definition.limits.parking } }),
+  };
+  if (setting.kind === 'embedded') {
+    const { openEmbedded } = await import('./adapters/embedded/transport.ts');
+    return openEmbedded({ ...shared, folder: url.slice('embedded:'.length) });
+  }
+  const { openRabbit } = await import('./adapters/rabbitmq/transport.ts');
+  return openRabbit({ ...shared, url });
+}
+
+/** @throws WB_CONFIG_FAULTS when a newer Waybill applied what this one cannot compile */
+async function planOf(manifest: Manifest): Promise<Plan> {
+  const { compilePlan } = await import('./plan/compile.ts');
+  // The transport keeps what `apply` handed over, of which `definition` is the plain JSON.
+  const { plan, faults } = compilePlan(manifest.definition as Definition, { trusted: true });
+  if (plan === undefined) throw new FaultsError(faults);
+  return plan;
+}
+
+function unknownService(name: string, plan: Plan): WaybillError {
+  const known = plan.definition.services.map((service) => service.name);
+  return new WaybillError('WB_SERVICE_UNKNOWN', `${name} is not a service of the bus ${plan.definition.bus}`, {
+    fix: didYouMean(name, known) ?? `Declare it in waybill.yaml, under services: ${name}: {}`,
+  });
+}

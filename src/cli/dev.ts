@@ -1,0 +1,69 @@
+import { type CheckedConfiguration, type Host, watchConfiguration } from '../index.ts';
+import type { ExitName } from './exit-codes.ts';
+import { type GlobalOptions, operator, showFaults, terminalLog, untilStopped, withConfiguredBus } from './session.ts';
+import { count, type Terminal } from './terminal.ts';
+
+/** The whole bus in one process: applies the configuration, runs the router, and goes on with what is edited. */
+export async function dev(terminal: Terminal, options: GlobalOptions): Promise<ExitName> {
+  const stopped = untilStopped();
+  return withConfiguredBus<ExitName>(
+    terminal,
+    options,
+    async (host, checked) => {
+      await host.apply(operator());
+      await host.startRouter();
+      announce(terminal, host, checked);
+      let last = Promise.resolve();
+      const onChange = (next: CheckedConfiguration): void => {
+        last = last
+          .then(() => goOn(terminal, host, next))
+          .catch((error: unknown) => {
+            failed(terminal, error);
+          });
+      };
+      await using _watch = await watchConfiguration(checked.root, env(options), onChange, (error) => {
+        failed(terminal, error);
+      });
+      await stopped;
+      await last;
+      return 'ok';
+    },
+    terminalLog(terminal, 'info'),
+  );
+}
+
+/** A faulty edit leaves the running plan in place. */
+async function goOn(terminal: Terminal, host: Host, checked: CheckedConfiguration): Promise<void> {
+  const { faults, warnings, plan, part, locate } = checked;
+  if (plan === undefined) {
+    terminal.data({ event: 'faulty', faults });
+    showFaults(terminal, checked, faults, 'red');
+    terminal.note(`${count(faults.length, 'fault')}; edition ${host.plan.edition} goes on`);
+    return;
+  }
+  const before = host.plan.edition;
+  await host.change(plan, operator(), part && { definition: part, locate });
+  const { edition } = host.plan;
+  if (edition === before) return;
+  terminal.data({ event: 'changed', edition, warnings });
+  showFaults(terminal, checked, warnings, 'yellow');
+  terminal.print(`changed: edition ${edition} runs`);
+}
+
+function announce(terminal: Terminal, { plan, transport }: Host, checked: CheckedConfiguration): void {
+  const { bus, services } = plan.definition;
+  terminal.data({ event: 'started', bus, edition: plan.edition, transport: transport.kind, root: checked.root });
+  terminal.print(
+    `the bus ${bus} runs on ${transport.kind}: ${count(services.length, 'service')}, ${count(plan.routes.length, 'route')}`,
+  );
+  terminal.print('edit waybill.yaml, routes/ or schemas/ and it goes on with that; Ctrl+C ends it');
+  showFaults(terminal, checked, checked.warnings, 'yellow');
+}
+
+function failed(terminal: Terminal, error: unknown): void {
+  terminal.note(terminal.style('red', error instanceof Error ? error.message : String(error), 'stderr'));
+}
+
+function env(options: GlobalOptions): { readonly env?: string } {
+  return options.env === undefined ? {} : { env: options.env };
+}

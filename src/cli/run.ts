@@ -1,0 +1,28 @@
+import { type Host, openBus } from '../index.ts';
+import type { ExitName } from './exit-codes.ts';
+import { type GlobalOptions, soundConfiguration, untilStopped } from './session.ts';
+import type { Terminal } from './terminal.ts';
+
+/** Runs the router until the process is asked to stop. It refuses to when its plan is not the applied one. */
+export async function run(terminal: Terminal, options: GlobalOptions): Promise<ExitName> {
+  const { env, config, url } = options;
+  const stopped = untilStopped();
+  // With a url alone, what was applied there says what to run.
+  const own =
+    url !== undefined && config === undefined ? undefined : (await soundConfiguration(terminal, options)).root;
+  await using host = await openBus({
+    ...(env === undefined ? {} : { env }),
+    ...(url === undefined ? {} : { url }),
+    ...(own === undefined ? {} : { config: own }),
+  });
+  await host.startRouter();
+  announce(terminal, host);
+  await stopped;
+  return 'ok';
+}
+
+function announce(terminal: Terminal, { plan, transport }: Host): void {
+  const { bus } = plan.definition;
+  terminal.data({ event: 'started', bus, edition: plan.edition, transport: transport.kind });
+  terminal.print(`the router of ${bus} runs, edition ${plan.edition}, on ${transport.kind}; Ctrl+C ends it`);
+}

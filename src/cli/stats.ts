@@ -1,0 +1,85 @@
+import type { EndpointStats, Host, TransportStats } from '../index.ts';
+import type { ExitName } from './exit-codes.ts';
+import { type GlobalOptions, withBus } from './session.ts';
+import { type Terminal, table } from './terminal.ts';
+
+/** What waits where, what became of all messages, and whether that is exact. */
+export async function stats(terminal: Terminal, options: GlobalOptions): Promise<ExitName> {
+  return withBus<ExitName>(terminal, options, async (host) => {
+    const found = await host.transport.stats();
+    terminal.data({ bus: host.plan.definition.bus, transport: host.transport.kind, ...found });
+    terminal.print(text(terminal, host, found));
+    return 'ok';
+  });
+}
+
+function text(terminal: Terminal, host: Host, found: TransportStats): string {
+  const { ledger, exact, endpoints } = found;
+  const head = [
+    'endpoint',
+    'waiting',
+    'in hand',
+    'delayed',
+    'consumers',
+    'held keys',
+    'done',
+    'retried',
+    'dead',
+    'state',
+  ];
+  const rows = endpoints.map((one) => [
+    one.name,
+    one.waiting,
+    one.inHand,
+    one.delayed,
+    one.consumers,
+    one.states.reduce((sum, { heldKeys }) => sum + heldKeys, 0),
+    one.outcomes['done'] ?? 0,
+    one.outcomes['retried'] ?? one.outcomes['retry'] ?? 0,
+    one.outcomes['dead'] ?? 0,
+    stateOf(one),
+  ]);
+  const { made, waiting, ...ends } = ledger;
+  const sum = Object.values(ends).reduce((total, amount) => total + amount, waiting);
+  const balance =
+    made === sum ? terminal.style('green', 'balanced') : terminal.style('red', `not balanced: ${String(sum)}`);
+  const parts = Object.entries({ ...ends, waiting }).map(([name, amount]) => `${name} ${String(amount)}`);
+  return [
+    `bus ${host.plan.definition.bus} on ${host.transport.kind}`,
+    '',
+    table(head, rows),
+    '',
+    ...attendance(endpoints),
+    // What is counted by processes that come and go does not add up, and is not shown as if it did.
+    ...(exact
+      ? [`ledger: made ${String(made)} = ${parts.join(' + ')}  (exact, ${balance})`]
+      : [
+          `counters: made ${String(made)}; ${parts.join(', ')}`,
+          'counted by the processes that live now: those of a process end with it',
+        ]),
+    `dead letters ${String(found.dead)}, parked ${String(found.parked)}`,
+  ].join('\n');
+}
+
+/** Who attends what, where that is not simply one process for all. */
+function attendance(endpoints: readonly EndpointStats[]): string[] {
+  const shared = endpoints.filter(
+    ({ attended = [] }) => attended.length > 1 || attended.some(({ reattaching }) => reattaching !== undefined),
+  );
+  if (shared.length === 0) return [];
+  const rows = shared.flatMap(({ name, attended = [] }) =>
+    attended.map(({ by, partitions, reattaching }) => [
+      name,
+      by,
+      partitions.length === 0 ? 'none' : partitions.join(' '),
+      reattaching === undefined ? '' : `reattaching: ${reattaching}`,
+    ]),
+  );
+  return [table(['endpoint', 'attended by', 'partitions', 'state'], rows), ''];
+}
+
+function stateOf({ states, consumers }: EndpointStats): string {
+  const paused = states.flatMap((state) => state.paused ?? []);
+  if (paused.length > 0) return `paused: ${[...new Set(paused)].join('; ')}`;
+  return consumers === 0 ? 'nobody takes from it' : '';
+}

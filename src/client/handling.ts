@@ -1,0 +1,251 @@
+import type { Cast } from '../contracts/contracts.ts';
+import { WaybillError } from '../errors.ts';
+import { parseJson } from '../json.ts';
+import type { EncodedMessage, Envelope, Message, TypeRef } from '../message.ts';
+import { typeRef } from '../message.ts';
+import type { Plan } from '../plan/plan.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Log } from '../ports/log.ts';
+import type { Death, Delivery, Outgoing } from '../ports/transport.ts';
+import { logFields } from '../runtime/failure.ts';
+import { noAnswer, replyAddress } from '../runtime/no-answer.ts';
+import type { Attempting, Process, Verdict } from '../runtime/verdict.ts';
+import { type Drafts, NO_OPTIONS, type PublishOptions, publishedCounter } from './draft.ts';
+import type { Requester, RequestOptions } from './requester.ts';
+import type { Schedule } from './schedule.ts';
+import type { AnswerOf, KnownRef, PayloadOf, RequestRef } from './types.ts';
+
+/** What a handler may use while it handles one message. */
+export interface HandlerContext {
+  /**
+   * Publishes as a result of the message in hand. It is checked now, and held until the handler returns; then it is made
+   * durable, and only after that the message is settled. Ids derive from the message's, so that a repeat is recognisable;
+   * correlation, causation and trace ids flow.
+   * @returns the id
+   * @throws as `publish`, at once; and WB_CLOSED when the attempt is over
+   */
+  publish<Ref extends KnownRef>(type: Ref, data: PayloadOf<Ref>, options?: Omit<PublishOptions, 'deadlineMs'>): string;
+  /**
+   * Asks another service, and waits for its answer. Unlike `publish` it goes out at once, and again with each attempt, so what
+   * it brings about must bear repeating; its id derives from the message in hand, so that a repeat is recognisable. Its timeout
+   * should be well under that of the handler.
+   * @throws as `Service.request`; and WB_CLOSED when the attempt is over
+   */
+  request<Ref extends RequestRef>(
+    type: Ref,
+    data: PayloadOf<Ref>,
+    options?: RequestOptions,
+  ): Promise<Message<AnswerOf<Ref>>>;
+  /** Counts from 1. */
+  readonly attempt: number;
+  /** Aborts when the attempt ran out of time or its delivery was taken back: its result will not count. */
+  readonly signal: AbortSignal;
+  /** Says which message it is about. */
+  readonly log: Log;
+}
+
+/** Handles one message. It is settled when this resolves; a throw is a failed attempt. */
+export type Handler<Ref extends string = string> = (
+  message: Message<PayloadOf<Ref>>,
+  context: HandlerContext,
+) => Promise<void> | void;
+
+/** Answers one request with what it returns or resolves to. A throw is a failed attempt; the last one tells the requester. */
+export type Responder<Ref extends string = string> = (
+  message: Message<PayloadOf<Ref>>,
+  context: HandlerContext,
+) => Promise<AnswerOf<Ref>> | AnswerOf<Ref>;
+
+/** How a type is handled. */
+interface Entry {
+  readonly run: (message: Message, context: HandlerContext) => unknown;
+  /** Of a responder: what its result becomes. */
+  readonly answer: TypeRef | undefined;
+}
+
+const DONE: Verdict = { outcome: 'done', sends: [] };
+
+/** The handlers of one service, by type, as one process of its endpoint. */
+export class Handling {
+  readonly #handlers = new Map<TypeRef, Entry>();
+  readonly #plan: () => Plan;
+  readonly #drafts: Drafts;
+  readonly #requester: Requester;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #service: string;
+  readonly #counter: string;
+
+  constructor(service: string, plan: () => Plan, drafts: Drafts, requester: Requester, clock: Clock, log: Log) {
+    this.#requester = requester;
+    this.#service = service;
+    this.#counter = publishedCounter(service);
+    this.#plan = plan;
+    this.#drafts = drafts;
+    this.#clock = clock;
+    this.#log = log;
+  }
+
+  get types(): readonly TypeRef[] {
+    return [...this.#handlers.keys()];
+  }
+
+  add(ref: TypeRef, handler: Handler): void {
+    this.#handlers.set(ref, { run: handler, answer: undefined });
+  }
+
+  /** @param answer the type of what it returns */
+  addResponder(ref: TypeRef, answer: TypeRef, responder: Responder): void {
+    this.#handlers.set(ref, { run: responder, answer });
+  }
+
+  /** What a requester is told when its request is given up here; nothing where another service is to answer. */
+  unanswered(delivery: Delivery, death: Death): readonly Outgoing[] {
+    const { envelope } = delivery.message;
+    const entry = this.#entry(typeRef(envelope.type, envelope.version))?.entry;
+    if (entry !== undefined && entry.answer === undefined) return [];
+    return noAnswer(delivery.message, `/${this.#service}`, death, this.#clock.now());
+  }
+
+  readonly process: Process = (attempting) => {
+    const { message } = attempting.delivery;
+    const { envelope } = message;
+    const ref = typeRef(envelope.type, envelope.version);
+    const { data, entry } = this.#read(ref, message.body);
+    const received: Message = Object.freeze({ ...envelope, data });
+    const context = new Context(this.#drafts, this.#requester, attempting, this.#log, this.#counter);
+    const result = entry.run(received, context);
+    const finish = (value: unknown): Verdict => context.verdict(this.#answer(entry, value, envelope));
+    // Whatever can be awaited: a query builder's promise, or one of another realm, is no `Promise` of this one.
+    return isThenable(result) ? Promise.resolve(result).then(finish) : finish(result);
+  };
+
+  /** Checked also where nobody waits for it, so that a responder's fault does not depend on who asks. */
+  #answer({ answer }: Entry, value: unknown, request: Envelope): Outgoing | undefined {
+    if (answer === undefined) return undefined;
+    const message = this.#drafts.answer(answer, value, request);
+    const reply = replyAddress(request, this.#clock.now());
+    return reply === undefined ? undefined : { to: { reply }, message };
+  }
+
+  /** Parses, validates and, where only a later major has a handler, casts up. */
+  #read(ref: TypeRef, body: Uint8Array): { data: unknown; entry: Entry } {
+    const { contracts, definition } = this.#plan();
+    const parsed = parseJson(body, { maxDepth: definition.limits.depth });
+    const violation = contracts.require(ref).validate(parsed);
+    if (violation !== undefined) throw violation;
+    const found = this.#entry(ref);
+    if (found !== undefined)
+      return { data: found.cast === undefined ? parsed : found.cast(parsed), entry: found.entry };
+    throw new WaybillError('WB_HANDLER_MISSING', `the service ${this.#service} has no handler for ${ref}`, {
+      fix: `Add handle('${ref}', ...) and redrive.`,
+    });
+  }
+
+  /** The handler of a type or, where only a later major has one, that one with the cast to it. */
+  #entry(ref: TypeRef): { readonly entry: Entry; readonly cast?: Cast } | undefined {
+    const exact = this.#handlers.get(ref);
+    if (exact !== undefined) return { entry: exact };
+    for (const [handled, entry] of this.#handlers) {
+      const cast = this.#plan().contracts.cast(ref, handled);
+      if (cast !== undefined) return { entry, cast };
+    }
+    return undefined;
+  }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
+}
+
+class Context implements HandlerContext {
+  readonly #drafts: Drafts;
+  readonly #requester: Requester;
+  readonly #attempting: Attempting;
+  readonly #parentLog: Log;
+  readonly #counter: string;
+  #sends: { readonly message: EncodedMessage; readonly schedule: Schedule }[] | undefined;
+  #requests = 0;
+  #over = false;
+
+  constructor(drafts: Drafts, requester: Requester, attempting: Attempting, log: Log, counter: string) {
+    this.#requester = requester;
+    this.#counter = counter;
+    this.#drafts = drafts;
+    this.#attempting = attempting;
+    this.#parentLog = log;
+  }
+
+  get attempt(): number {
+    return this.#attempting.attempt;
+  }
+
+  get signal(): AbortSignal {
+    return this.#attempting.signal;
+  }
+
+  get log(): Log {
+    const fields = logFields(this.#attempting.delivery);
+    const parent = this.#parentLog;
+    return {
+      debug: (more, text) => {
+        parent.debug({ ...fields, ...more }, text);
+      },
+      info: (more, text) => {
+        parent.info({ ...fields, ...more }, text);
+      },
+      warn: (more, text) => {
+        parent.warn({ ...fields, ...more }, text);
+      },
+      error: (more, text) => {
+        parent.error({ ...fields, ...more }, text);
+      },
+    };
+  }
+
+  publish(type: TypeRef, data: unknown, options: Omit<PublishOptions, 'deadlineMs'> = NO_OPTIONS): string {
+    this.#checkLive(type, 'published');
+    this.#sends ??= [];
+    const message: EncodedMessage = this.#drafts.draft(
+      type,
+      data,
+      options,
+      this.#attempting.delivery.message,
+      this.#sends.length,
+    );
+    this.#sends.push({ message, schedule: this.#drafts.schedule(type, options) });
+    return message.envelope.id;
+  }
+
+  async request<Ref extends RequestRef>(
+    type: Ref,
+    data: PayloadOf<Ref>,
+    options: RequestOptions = NO_OPTIONS,
+  ): Promise<Message<AnswerOf<Ref>>> {
+    this.#checkLive(type, 'requested');
+    const answer = await this.#requester.request(
+      type,
+      data,
+      options,
+      this.#attempting.delivery.message,
+      this.#requests++,
+    );
+    // Checked against the contract that the type was made of.
+    return answer as Message<AnswerOf<Ref>>;
+  }
+
+  #checkLive(type: TypeRef, what: string): void {
+    if (!this.#over && this.#attempting.live) return;
+    throw new WaybillError('WB_CLOSED', `${type} was ${what} after its handler had ended or run out of time`, {
+      fix: 'Await all work before the handler returns.',
+    });
+  }
+
+  verdict(answer: Outgoing | undefined): Verdict {
+    this.#over = true;
+    if (this.#sends === undefined) return answer === undefined ? DONE : { outcome: 'done', sends: [answer] };
+    const results = this.#sends.map(({ message, schedule }) => this.#drafts.outgoing(message, schedule));
+    const sends = answer === undefined ? results : [...results, answer];
+    return { outcome: 'done', sends, tally: { [this.#counter]: this.#sends.length } };
+  }
+}

@@ -1,0 +1,316 @@
+import type { ServiceDefinition } from '../config/definition.ts';
+import { WaybillError } from '../errors.ts';
+import type { EncodedMessage, Message, TypeRef } from '../message.ts';
+import type { Plan } from '../plan/plan.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Log } from '../ports/log.ts';
+import type { Outgoing, Transport } from '../ports/transport.ts';
+import { CLOSE_MS, Dispatcher } from '../runtime/dispatcher.ts';
+import { answerType } from './answer.ts';
+import { Drafts, NO_OPTIONS, type PublishOptions, publishedCounter, type Refusal } from './draft.ts';
+import { type Handler, Handling, type Responder } from './handling.ts';
+import { checkOptions, type Names } from './options.ts';
+import { Requester, type RequestOptions } from './requester.ts';
+import type { AnswerOf, KnownRef, PayloadOf, RequestRef } from './types.ts';
+
+/** Messages that `publishMany` hands over at a time. */
+const BULK = 500;
+
+export interface HandleOptions {
+  /**
+   * Most handlers of the service at a time in this process; the largest one asked for counts.
+   * @range a whole number, at least 1
+   * @default `concurrency` of waybill.yaml
+   */
+  readonly concurrency?: number;
+  /**
+   * How long one attempt may take; the longest one asked for counts.
+   * @unit milliseconds
+   * @range at least 1
+   * @default `timeout` of waybill.yaml
+   */
+  readonly timeoutMs?: number;
+}
+
+const HANDLE_OPTIONS: Names<HandleOptions> = { concurrency: true, timeoutMs: true };
+
+export interface CloseOptions {
+  /** How long what is in hand may take to end. @unit milliseconds @default 10_000 */
+  readonly timeoutMs?: number;
+}
+
+/** One message of `publishMany`. */
+export type Publication<Ref extends KnownRef = KnownRef> = PublishOptions & {
+  readonly type: Ref;
+  readonly data: PayloadOf<Ref>;
+};
+
+/** What is told a publisher whose message is durable. */
+export interface Receipt {
+  readonly id: string;
+}
+
+export interface ServiceParts {
+  readonly name: string;
+  readonly plan: () => Plan;
+  /** Of the applied plan, where this process goes on with another one. @default nothing is refused */
+  readonly refusal?: Refusal;
+  readonly transport: Transport;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Frees what was opened for the service, within its timeout. */
+  readonly release: (timeoutMs: number) => Promise<void>;
+}
+
+/** A named application on the bus: publishes what it declares, handles what it receives. Made by `connect`. */
+export class Service implements AsyncDisposable {
+  readonly name: string;
+  readonly #parts: ServiceParts;
+  readonly #drafts: Drafts;
+  readonly #requester: Requester;
+  readonly #handling: Handling;
+  readonly #options: HandleOptions[] = [];
+  #dispatcher: Dispatcher | undefined;
+  #started = false;
+  #closing: Promise<void> | undefined;
+
+  constructor(parts: ServiceParts) {
+    this.name = parts.name;
+    this.#parts = parts;
+    this.#drafts = new Drafts(parts.plan, parts.name, parts.clock, parts.refusal);
+    this.#requester = new Requester({ ...parts, service: parts.name, drafts: this.#drafts });
+    this.#handling = new Handling(parts.name, parts.plan, this.#drafts, this.#requester, parts.clock, parts.log);
+  }
+
+  /** The transport, for what the SDK has no word for: dead letters, statistics. */
+  get transport(): Transport {
+    return this.#parts.transport;
+  }
+
+  /**
+   * Checks a message against its contract and hands it to the bus. Resolves when the transport has it durably.
+   * @throws WB_NOT_DECLARED, WB_OPTION_INVALID, WB_CONTRACT_UNKNOWN, WB_CONTRACT_VIOLATED, WB_MESSAGE_INVALID, WB_MESSAGE_TOO_LARGE,
+   *   WB_DEADLINE, WB_PARKING_FULL, WB_TRANSPORT_UNAVAILABLE, WB_CLOSED
+   */
+  async publish<Ref extends KnownRef>(
+    type: Ref,
+    data: PayloadOf<Ref>,
+    options: PublishOptions = NO_OPTIONS,
+  ): Promise<Receipt> {
+    this.#open();
+    const message = this.#drafts.draft(type, data, options);
+    await this.#send([this.#scheduled(type, message, options)], options.deadlineMs);
+    return { id: message.envelope.id };
+  }
+
+  /** As `publish`, of JSON bytes from outside, which travel untouched. Duplicate and `__proto__` keys are refused. */
+  async publishRaw(type: TypeRef, json: Uint8Array | string, options: PublishOptions = {}): Promise<Receipt> {
+    this.#open();
+    const message = this.#drafts.draftRaw(type, json, options);
+    await this.#send([this.#scheduled(type, message, options)], options.deadlineMs);
+    return { id: message.envelope.id };
+  }
+
+  /**
+   * Publishes many messages, in order. All are checked before the first is sent, so a bad one means that none was sent.
+   * Resolves when all are durable. @throws as `publish`; the message names the position
+   */
+  async publishMany<Ref extends KnownRef>(publications: readonly Publication<Ref>[]): Promise<readonly Receipt[]> {
+    this.#open();
+    const messages = publications.map(({ type, data, ...options }, index) => {
+      try {
+        return this.#scheduled(type, this.#drafts.draft(type, data, options), options);
+      } catch (error) {
+        if (!(error instanceof WaybillError)) throw error;
+        throw new WaybillError(
+          error.code,
+          `message ${String(index)} of ${String(publications.length)}: ${error.message}`,
+          {
+            cause: error,
+            ...(error.fix === undefined ? {} : { fix: error.fix }),
+          },
+        );
+      }
+    });
+    const parts: Promise<void>[] = [];
+    const deadlineMs = publications.reduce<number | undefined>(
+      (longest, { deadlineMs: ms }) => (ms === undefined ? longest : Math.max(longest ?? 0, ms)),
+      undefined,
+    );
+    for (let from = 0; from < messages.length; from += BULK)
+      parts.push(this.#send(messages.slice(from, from + BULK), deadlineMs));
+    await Promise.all(parts);
+    return messages.map(({ message }) => ({ id: message.envelope.id }));
+  }
+
+  /**
+   * Says how messages of a declared type are handled. Before `start()`.
+   * @throws WB_NOT_DECLARED, WB_OPTION_INVALID, WB_ALREADY_STARTED
+   */
+  handle<Ref extends KnownRef>(type: Ref, handler: Handler<Ref>, options: HandleOptions = {}): this {
+    this.#declare('handle', type, handler, options);
+    this.#handling.add(type, handler as Handler);
+    this.#options.push(options);
+    return this;
+  }
+
+  /**
+   * As `handle`, for a request: what the responder returns is its answer, of the type that the contract's `x-reply` names. It is
+   * checked, and sent before the request is settled. A request that is given up tells its requester at once.
+   * @throws as `handle`; WB_REQUEST_TYPE
+   */
+  respond<Ref extends RequestRef>(type: Ref, responder: Responder<Ref>, options: HandleOptions = {}): this {
+    this.#declare('respond', type, responder, options);
+    const answer = answerType(this.#parts.plan().contracts.require(type));
+    this.#handling.addResponder(type, answer, responder as Responder);
+    this.#options.push(options);
+    return this;
+  }
+
+  /**
+   * Sends a request, and resolves to its answer, checked against its contract.
+   * @throws WB_REQUEST_TYPE, WB_REQUEST_UNROUTED, and as `publish`, before anything is sent; WB_REQUEST_FAILED when the responder
+   *   or a route to it gave it up; WB_REQUEST_TIMEOUT (retryable), naming why as far as the bus shows it; WB_CLOSED (retryable)
+   */
+  async request<Ref extends RequestRef>(
+    type: Ref,
+    data: PayloadOf<Ref>,
+    options?: RequestOptions,
+  ): Promise<Message<AnswerOf<Ref>>> {
+    this.#open();
+    const answer = await this.#requester.request(type, data, options);
+    // Checked against the contract that the type was made of.
+    return answer as Message<AnswerOf<Ref>>;
+  }
+
+  /** What `handle` and `respond` have in common. */
+  #declare(call: string, type: TypeRef, handler: unknown, options: HandleOptions): void {
+    this.#open();
+    if (this.#started) throw new WaybillError('WB_ALREADY_STARTED', `the handler of ${type} was added after start()`);
+    const { receives } = this.#definition();
+    if (!receives.includes(type)) {
+      throw new WaybillError('WB_NOT_DECLARED', `the service ${this.name} does not declare that it receives ${type}`, {
+        fix: `In waybill.yaml, under services: ${this.name}: { receives: [${[...receives, type].join(', ')}] }`,
+      });
+    }
+    if (this.#handling.types.includes(type))
+      throw new WaybillError('WB_OPTION_INVALID', `${type} has a handler already`);
+    if (typeof handler !== 'function') {
+      throw new WaybillError(
+        'WB_OPTION_INVALID',
+        `${call}('${type}', handler): expected a function, found ${typeof handler}`,
+      );
+    }
+    checkOptions(`${call}('${type}', handler, options)`, options, HANDLE_OPTIONS);
+    checkAtLeastOne(type, 'concurrency', options.concurrency);
+    checkAtLeastOne(type, 'timeoutMs', options.timeoutMs);
+  }
+
+  /**
+   * Begins to take messages. Resolves when the endpoint is attended.
+   * @throws WB_HANDLER_MISSING when a declared type has no handler, WB_ALREADY_STARTED, WB_PLAN_NOT_APPLIED
+   */
+  async start(): Promise<void> {
+    this.#open();
+    if (this.#started) throw new WaybillError('WB_ALREADY_STARTED', 'start() was called twice');
+    const definition = this.#definition();
+    const missing = definition.receives.filter((type) => !this.#handling.types.includes(type));
+    if (missing.length > 0) {
+      throw new WaybillError(
+        'WB_HANDLER_MISSING',
+        `the service ${this.name} receives ${missing.join(', ')} but has no handler for it`,
+        {
+          fix: `Add ${missing.map((type) => `handle('${type}', ...)`).join(', ')} before start(), or take it from \`receives\`.`,
+        },
+      );
+    }
+    this.#started = true;
+    if (definition.receives.length === 0) return;
+    const { clock, log, transport } = this.#parts;
+    const dispatcher = new Dispatcher({
+      endpoint: this.name,
+      ordering: definition.ordering,
+      retry: definition.retry,
+      holdMs: definition.holdMs,
+      timeoutMs: Math.max(...this.#options.map(({ timeoutMs }) => timeoutMs ?? definition.timeoutMs)),
+      concurrency: Math.max(...this.#options.map(({ concurrency }) => concurrency ?? definition.concurrency)),
+      process: this.#handling.process,
+      unanswered: (delivery, death) => this.#handling.unanswered(delivery, death),
+      clock,
+      log,
+    });
+    this.#dispatcher = dispatcher;
+    try {
+      await dispatcher.start(transport);
+    } catch (error) {
+      // So that it can be started once its plan is applied.
+      this.#started = false;
+      this.#dispatcher = undefined;
+      throw error;
+    }
+  }
+
+  /** Why no messages are taken at the moment: an outage that was noticed, or `pause`. */
+  get paused(): string | undefined {
+    return this.#dispatcher?.paused;
+  }
+
+  /** Takes no messages in this process until `resume`; the bus keeps them. */
+  pause(reason = 'paused by hand'): void {
+    this.#dispatcher?.pause(reason);
+  }
+
+  resume(): void {
+    this.#dispatcher?.resume();
+  }
+
+  /** Stops taking, lets handlers in hand end, gives back the rest, flushes. Ends within its timeout. Safe to call twice. */
+  close(options: CloseOptions = {}): Promise<void> {
+    this.#closing ??= this.#close(options.timeoutMs ?? CLOSE_MS);
+    return this.#closing;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #close(timeoutMs: number): Promise<void> {
+    const { clock, release } = this.#parts;
+    const began = clock.elapsed();
+    try {
+      // Handlers in hand may wait for answers, so the requester goes after them.
+      await this.#dispatcher?.close(timeoutMs);
+    } finally {
+      await this.#requester.close();
+      await release(Math.max(0, timeoutMs - (clock.elapsed() - began)));
+    }
+  }
+
+  #scheduled(type: TypeRef, message: EncodedMessage, options: PublishOptions): Outgoing {
+    return this.#drafts.outgoing(message, this.#drafts.schedule(type, options));
+  }
+
+  #send(outgoing: readonly Outgoing[], deadlineMs: number | undefined): Promise<void> {
+    const tally = { [publishedCounter(this.name)]: outgoing.length };
+    return this.#parts.transport.send(outgoing, deadlineMs === undefined ? { tally } : { tally, deadlineMs });
+  }
+
+  #definition(): ServiceDefinition {
+    const definition = this.#parts.plan().service(this.name);
+    if (definition === undefined)
+      throw new WaybillError('WB_SERVICE_UNKNOWN', `the service ${this.name} is no longer declared`);
+    return definition;
+  }
+
+  #open(): void {
+    if (this.#closing !== undefined) throw new WaybillError('WB_CLOSED', `the service ${this.name} is closed`);
+  }
+}
+
+function checkAtLeastOne(type: TypeRef, name: keyof HandleOptions, value: number | undefined): void {
+  if (value === undefined || (Number.isFinite(value) && value >= 1)) return;
+  throw new WaybillError(
+    'WB_OPTION_INVALID',
+    `${name} of ${type} must be a number of at least 1, not ${String(value)}`,
+  );
+}

@@ -1,0 +1,154 @@
+import path from 'node:path';
+import { type Fault, FaultsError, type Position } from '../errors.ts';
+import { checkRoutes } from '../routes/check.ts';
+import type { BusFile } from './bus-file.ts';
+import { checkBus } from './check-bus.ts';
+import type { Definition, DocumentPath, Limits, PartDefinition, ServiceDefinition } from './definition.ts';
+import type { Place } from './document.ts';
+import { Documents } from './documents.ts';
+import { record } from './explain.ts';
+import { requireBusFile } from './find.ts';
+import { readBus } from './read-bus.ts';
+import { type ContractsReading, readContracts } from './read-contracts.ts';
+import { readParts } from './read-parts.ts';
+import { readRoutes } from './read-routes.ts';
+import type { Environment } from './references.ts';
+import { readSettings, type Settings } from './settings.ts';
+import { ShapeCheck } from './shape-check.ts';
+
+export interface LoadOptions {
+  /** A `waybill.yaml`, or the folder that holds one. @default the nearest above `cwd` */
+  readonly path?: string;
+  /** @default the process's */
+  readonly cwd?: string;
+  /** Which `waybill.<env>.yaml` overrides it. @default WAYBILL_ENV of `environment`, else none */
+  readonly env?: string;
+  /** Where `${NAME}` is looked up. @default process.env */
+  readonly environment?: Environment;
+}
+
+/** What was read, sound or not. */
+export interface Reading {
+  /** The folder of `waybill.yaml`, absolute. */
+  readonly root: string;
+  /** Every fault of every file, by place. */
+  readonly faults: readonly Fault[];
+  /**
+   * Undefined when a contract or a cast cannot be read, or what `waybill.yaml` says of services and sources. Else all that can, so
+   * that a plan compiled from it finds the faults that only a plan can find; faulty options and routes of faulty form are left out.
+   */
+  readonly definition: PartDefinition | undefined;
+  /** The other parts of the bus, as `waybill pull` wrote them. */
+  readonly pulled: readonly PartDefinition[];
+  /** Undefined when `waybill.yaml` is faulty or a reference of it cannot be resolved. */
+  readonly settings: Settings | undefined;
+  /** The files that were read, relative to `root`. */
+  readonly files: readonly string[];
+  /** Where the value at `path` of a file stands, or its nearest ancestor that there is. */
+  locate(file: string, path: DocumentPath, place?: Place): Position;
+  /** The text of a line, for `showFault`. */
+  sourceLine(file: string, line: number): string | undefined;
+}
+
+/** A configuration without a fault. */
+export interface Configuration extends Reading {
+  readonly definition: PartDefinition;
+  readonly settings: Settings;
+}
+
+/**
+ * Reads the whole configuration: `waybill.yaml`, `waybill.<env>.yaml`, `routes/`, `schemas/`, and what was pulled into `parts/`. Faults are in the result.
+ * @throws WB_CONFIG_NOT_FOUND
+ */
+export async function readConfiguration(options: LoadOptions = {}): Promise<Reading> {
+  const environment = options.environment ?? process.env;
+  const busFile = await requireBusFile(options.path, options.cwd ?? process.cwd());
+  const documents = new Documents(path.dirname(busFile));
+  const shapes = new ShapeCheck();
+  const given = options.env ?? environment['WAYBILL_ENV'];
+  const env = given === '' ? undefined : given;
+  const file = path.basename(busFile);
+  const { bus, rest, complete, written, fileOf } = await readBus(documents, file, { env, environment, shapes });
+  const contracts = await readContracts(documents, shapes);
+  const routes = await readRoutes(documents, shapes);
+  const others = await readParts(documents, { bus: bus?.bus, part: bus?.part });
+  const types = new Set([...contracts.types, ...others.types]);
+  let settings: Settings | undefined;
+  if (rest !== undefined) {
+    for (const problem of checkBus(rest, written, types)) documents.report({ ...problem, file: fileOf(problem.path) });
+  }
+  if (bus !== undefined) {
+    const read = readSettings(bus, documents.root, env);
+    if (Array.isArray(read)) for (const problem of read) documents.report({ ...problem, file: fileOf(problem.path) });
+    else settings = read;
+  }
+  const services = record(record(written)['services']);
+  // Without services to go by, every one that a route names would be unknown.
+  const named = complete || 'services' in record(written);
+  if (written !== undefined && others.complete && named) {
+    const known = { services: new Set([...Object.keys(services), ...others.services]), types };
+    for (const problem of checkRoutes(routes, known)) documents.report(problem);
+  }
+  const basis = complete && contracts.complete && others.complete ? rest : undefined;
+  return {
+    root: documents.root,
+    faults: documents.faults,
+    definition: basis && define(basis, written, contracts, routes),
+    pulled: others.pulled,
+    settings,
+    files: documents.files,
+    locate: (of, at, place) => documents.locate(of, at, place),
+    sourceLine: (of, line) => documents.sourceLine(of, line),
+  };
+}
+
+/**
+ * Reads a configuration that must be sound.
+ * @throws WB_CONFIG_NOT_FOUND; WB_CONFIG_FAULTS (`FaultsError`) with every fault of every file
+ */
+export async function loadConfiguration(options: LoadOptions = {}): Promise<Configuration> {
+  const reading = await readConfiguration(options);
+  const { definition, settings, faults } = reading;
+  if (faults.length > 0 || definition === undefined || settings === undefined) throw new FaultsError(faults);
+  return { ...reading, definition, settings };
+}
+
+function define(
+  bus: BusFile,
+  written: unknown,
+  { contracts, casts }: ContractsReading,
+  routes: Definition['routes'],
+): PartDefinition {
+  const stated = record(record(written)['limits']);
+  const rings = Object.keys(bus.keys).sort();
+  return {
+    bus: bus.bus,
+    part: bus.part,
+    states: LIMITS.filter((name) => stated[name] !== undefined),
+    slots: bus.slots,
+    limits: bus.limits,
+    services: Object.entries(bus.services).map(([name, service]) => defineService(name, service)),
+    // As written: what references resolve to is a matter of this machine, and mostly secret.
+    sources: record(record(written)['sources']),
+    ...(rings.length > 0 && { facilities: { keyRings: rings } }),
+    contracts,
+    casts,
+    routes,
+    routerPartitions: bus.router.partitions,
+  };
+}
+
+const LIMITS: readonly (keyof Limits)[] = ['size', 'depth', 'parking'];
+
+function defineService(name: string, service: BusFile['services'][string]): ServiceDefinition {
+  const { hold, timeout, retry, describe, ...same } = service;
+  const { delay, max, ...counts } = retry;
+  return {
+    name,
+    ...same,
+    retry: { ...counts, delayMs: delay, maxMs: max },
+    holdMs: hold,
+    timeoutMs: timeout,
+    ...(describe === undefined ? {} : { describe }),
+  };
+}

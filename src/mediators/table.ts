@@ -1,0 +1,31 @@
+import type { Mediator } from '../ports/mediator.ts';
+import { aggregate } from './aggregate.ts';
+import { decrypt } from './decrypt.ts';
+import { dedupe } from './dedupe.ts';
+import { delay } from './delay.ts';
+import { encrypt } from './encrypt.ts';
+import { filter } from './filter.ts';
+import { map } from './map.ts';
+import { redact } from './redact.ts';
+import { resequence } from './resequence.ts';
+import { set } from './set.ts';
+import { split } from './split.ts';
+import { throttle } from './throttle.ts';
+import { validate } from './validate.ts';
+
+/** The built-in mediators, in the order of the reference. */
+export const MEDIATORS: readonly Mediator[] = [
+  map,
+  filter,
+  set,
+  validate,
+  split,
+  redact,
+  encrypt,
+  decrypt,
+  delay,
+  dedupe,
+  throttle,
+  aggregate,
+  resequence,
+];

@@ -1,0 +1,152 @@
+import type { Definition, ServiceDefinition } from '../config/definition.ts';
+import type { Contracts } from '../contracts/contracts.ts';
+import { compileContracts } from '../contracts/registry.ts';
+import type { Fault } from '../errors.ts';
+import { MEDIATORS } from '../mediators/table.ts';
+import type { Mediator } from '../ports/mediator.ts';
+import { checkRoutes, knownNames } from '../routes/check.ts';
+import { editionOf } from './edition.ts';
+import { ROUTER, routeEndpoint } from './endpoint-name.ts';
+import { FaultSink, type Locate, locateFile } from './faults.ts';
+import { allDestinationsOf, type CompiledRoute } from './flow.ts';
+import { checkMixing, compileFlow, compileOnError, type FlowContext } from './flow-compiler.ts';
+import { checkLoops } from './loops.ts';
+import type { Plan, PlannedRoute, Program } from './plan.ts';
+import { makeProgram } from './program.ts';
+import { chooseRoads, type Road, sharedPairs } from './roads.ts';
+import { checkServices } from './services.ts';
+import { makeTopology } from './topology.ts';
+import { publishedTypes, typesTaken } from './types-taken.ts';
+import { warnOf } from './warnings.ts';
+
+export interface CompileOptions {
+  /** Finds lines and columns. @default the file alone */
+  readonly locate?: Locate;
+  /** What steps may say. @default the built-in mediators */
+  readonly mediators?: readonly Mediator[];
+  /** The definition comes from an applied manifest: contracts are compiled and examples checked only when needed. @default false */
+  readonly trusted?: boolean;
+}
+
+export interface CompiledPlan {
+  /** Absent when there are faults. */
+  readonly plan?: Plan;
+  /** Every fault of contracts, services and routes, by file and place. */
+  readonly faults: readonly Fault[];
+  /** Things that work but that somebody should know; also in the plan. */
+  readonly warnings: readonly Fault[];
+}
+
+/** Checks a definition as a whole and compiles it to a plan. Never throws: what is wrong is in `faults`. */
+export function compilePlan(definition: Definition, options: CompileOptions = {}): CompiledPlan {
+  const { locate = locateFile, mediators = MEDIATORS, trusted = false } = options;
+  const faults = new FaultSink();
+  const warnings = new FaultSink();
+  const { contracts, faults: contractFaults } = compileContracts(definition.contracts, definition.casts, { trusted });
+  for (const { offset, ...fault } of contractFaults) faults.add(fault, offset === undefined ? {} : { offset });
+  const services = new Map(definition.services.map((service) => [service.name, service]));
+  checkServices(definition, faults);
+  const published = publishedTypes(definition);
+  const context = {
+    contracts,
+    services,
+    faults,
+    warnings,
+    published,
+    facilities: definition.facilities,
+    mediators: new Map(mediators.map((each) => [each.name, each])),
+  };
+  const all = compileRoutes(definition, context);
+  const routes = all.filter(({ enabled }) => enabled);
+  checkLoops(routes, definition, faults);
+  warnOf({ definition, contracts, published, routes }, warnings);
+  const warned = warnings.located(locate);
+  if (faults.added > 0) return { faults: faults.located(locate), warnings: warned };
+  return { plan: makePlan(definition, contracts, services, routes, warned), faults: [], warnings: warned };
+}
+
+interface RoutesContext extends Omit<FlowContext, 'file'> {
+  readonly published: ReadonlySet<string>;
+}
+
+function compileRoutes(definition: Definition, context: RoutesContext): readonly CompiledRoute[] {
+  const { contracts, faults, published } = context;
+  for (const { key, offset, ...fault } of checkRoutes(definition.routes, knownNames(definition))) {
+    faults.add(fault, { ...(key !== undefined && { key }), ...(offset !== undefined && { offset }) });
+  }
+  return definition.routes.map((route, position) => {
+    const { name, file, enabled, isolate } = route;
+    const flows = new Map<string, ReturnType<typeof compileFlow>>();
+    const takes = typesTaken(route, contracts).map(({ origin, start, cast }) => {
+      const flow = flows.get(start.ref) ?? compileFlow(route, start, { ...context, file });
+      flows.set(start.ref, flow);
+      const { ref } = origin;
+      return {
+        ref,
+        origin,
+        cast,
+        published: published.has(ref),
+        flow,
+        onError: compileOnError(route, origin, flow, { ...context, file }),
+      };
+    });
+    checkMixing(route, [...flows.values()], { ...context, file });
+    return { name, position, enabled, isolate, takes };
+  });
+}
+
+function makePlan(
+  definition: Definition,
+  contracts: Contracts,
+  services: ReadonlyMap<string, ServiceDefinition>,
+  routes: readonly CompiledRoute[],
+  warnings: readonly Fault[],
+): Plan {
+  const roads = chooseRoads(routes, services);
+  return {
+    definition,
+    edition: editionOf(definition),
+    contracts,
+    topology: makeTopology(definition, routes, roads),
+    routes: routes.map((route) => plannedRoute(route, roads)),
+    warnings,
+    service: (name) => services.get(name),
+    program: lazyPrograms(definition, routes, roads),
+  };
+}
+
+function plannedRoute({ name, takes }: CompiledRoute, roads: ReadonlyMap<string, Road>): PlannedRoute {
+  const { road, because } = roads.get(name) ?? { road: 'inline' as const, because: '' };
+  const to = new Map<string, PlannedRoute['to'][number]>();
+  for (const { service, as } of takes.flatMap(allDestinationsOf)) {
+    to.set(`${service ?? ''} ${as.ref}`, service === undefined ? { publish: as.ref } : { service, as: as.ref });
+  }
+  const from = takes.filter(({ cast, published }) => cast === undefined || published).map(({ ref }) => ref);
+  const planned = { name, road, because, from, to: [...to.values()] };
+  return road === 'direct' ? planned : { ...planned, endpoint: road === 'inline' ? ROUTER : routeEndpoint(name) };
+}
+
+/** Programs are made when they are first asked for: services need none. */
+function lazyPrograms(
+  definition: Definition,
+  routes: readonly CompiledRoute[],
+  roads: ReadonlyMap<string, Road>,
+): (endpoint: string) => Program | undefined {
+  const { bus, limits } = definition;
+  const byEndpoint = new Map<string, CompiledRoute[]>();
+  for (const route of routes) {
+    const road = roads.get(route.name)?.road;
+    if (road === 'direct') continue;
+    const endpoint = road === 'isolated' ? routeEndpoint(route.name) : ROUTER;
+    byEndpoint.set(endpoint, [...(byEndpoint.get(endpoint) ?? []), route]);
+  }
+  const shared = sharedPairs(routes);
+  const programs = new Map<string, Program>();
+  return (endpoint) => {
+    const own = byEndpoint.get(endpoint);
+    if (own === undefined) return undefined;
+    const program = programs.get(endpoint) ?? makeProgram(own, { bus, limits, shared });
+    programs.set(endpoint, program);
+    return program;
+  };
+}

@@ -1,0 +1,86 @@
+import { WaybillError } from '../errors.ts';
+import { derivedId, type EncodedMessage, type TypeRef, typeRef } from '../message.ts';
+import type { StepTimer } from '../ports/mediator.ts';
+import type { Address, Outgoing } from '../ports/transport.ts';
+import { decodeState, encodeState, type Kept } from './kept.ts';
+import type { Transit } from './transit.ts';
+
+/**
+ * A message that an isolated route sends to its own endpoint: a timer that a step set, or a message that waits in the middle of the
+ * route, or goes on there with an attempt of its own. So both are as durable as any message, and wait wherever the transport lets
+ * messages wait.
+ */
+const TYPE = 'waybill.route.continuation';
+const VERSION = 1;
+export const CONTINUATION: TypeRef = typeRef(TYPE, VERSION);
+
+export interface Continuation {
+  /** The id of the step that set it. */
+  readonly step: string;
+  /** The type of the message in whose flow the step stands. */
+  readonly take: TypeRef;
+  /** Of the state that a timer belongs to. */
+  readonly key: string;
+  /** For the step itself. Its message is `message`. */
+  readonly timer?: Omit<StepTimer, 'message'>;
+  /** Without a timer it goes on after the step. */
+  readonly message?: Kept;
+  /** Nothing happens before. @unit milliseconds since the Unix epoch */
+  readonly atMs: number;
+}
+
+/** Where a continuation comes from. */
+export interface Continued {
+  readonly route: string;
+  /** `/<bus>/<route>` */
+  readonly source: string;
+  readonly to: Address;
+  /** Tells those apart that one step makes of one message. */
+  readonly ordinal: number;
+  /** When the transport is to bring it; earlier than `atMs` where the rest is waited for in place. @unit milliseconds since the Unix epoch */
+  readonly dueAt: number;
+}
+
+/** What makes a continuation, and with its ordinal gives it an id that no other has. */
+export function makerOf(cause: Transit, { step, timer }: Continuation, route: string): string {
+  return `${route}${cause.progress.trail}/${step}/${timer?.name ?? ''}`;
+}
+
+/** Its id is the same whenever it is made of the same message. */
+export function continueLater(cause: Transit, continuation: Continuation, from: Continued): Outgoing {
+  const { envelope } = cause.input;
+  const { key, traceparent, tracestate, correlationId } = envelope;
+  const message: EncodedMessage = {
+    envelope: {
+      id: derivedId(envelope, makerOf(cause, continuation, from.route), from.ordinal),
+      source: from.source,
+      type: TYPE,
+      version: VERSION,
+      time: new Date(continuation.atMs).toISOString(),
+      // Of the same lane as what it belongs to, so that neither overtakes the other's settlement.
+      key: key ?? envelope.id,
+      ...(traceparent !== undefined && { traceparent }),
+      ...(tracestate !== undefined && { tracestate }),
+      correlationId: correlationId ?? envelope.id,
+      causationId: envelope.id,
+    },
+    body: encodeState(continuation),
+  };
+  return { to: from.to, message, dueAt: from.dueAt };
+}
+
+/** The same once more, for what came before its time: too far ahead for the transport, or by a clock that is ahead of ours. */
+export function continueAgain({ envelope, body }: EncodedMessage, to: Address, dueAt: number): Outgoing {
+  return { to, message: { envelope: { ...envelope, id: derivedId(envelope, 'again', 0) }, body }, dueAt };
+}
+
+/** @throws WB_STEP_UNKNOWN when it is none */
+export function readContinuation(message: EncodedMessage): Continuation {
+  const value = decodeState(message.body);
+  if (isContinuation(value)) return value;
+  throw new WaybillError('WB_STEP_UNKNOWN', 'a message of the type of timers that no step of a route made');
+}
+
+function isContinuation(value: unknown): value is Continuation {
+  return typeof value === 'object' && value !== null && 'step' in value && 'key' in value && 'atMs' in value;
+}

@@ -1,0 +1,7 @@
+/** The endpoint at which inline routes take their messages. */
+export const ROUTER = 'router';
+
+/** The endpoint at which an isolated route takes its messages. */
+export function routeEndpoint(route: string): string {
+  return `route.${route}`;
+}

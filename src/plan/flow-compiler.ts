@@ -1,0 +1,170 @@
+import type {
+  BranchDefinition,
+  DestinationDefinition,
+  DocumentPath,
+  RouteDefinition,
+  StepDefinition,
+} from '../config/definition.ts';
+import type { Contract } from '../contracts/contracts.ts';
+import type { TypeRef } from '../message.ts';
+import { didYouMean } from '../nearest.ts';
+import type { CompiledExpression, Mediator, StateForm } from '../ports/mediator.ts';
+import { arrivalOf } from './destinations.ts';
+import { destinationsOf, type Flow, type FlowBranch, type FlowDestination, type FlowStep } from './flow.ts';
+import { FlowScope, type ScopeContext } from './flow-scope.ts';
+import { checkOptions } from './options.ts';
+
+export interface FlowContext extends ScopeContext {
+  readonly mediators: ReadonlyMap<string, Mediator>;
+}
+
+/**
+ * What a route does with messages that keep `start`. Every fault goes to `context.faults`; the flow is only good to run when
+ * there was none.
+ */
+export function compileFlow(route: RouteDefinition, start: Contract, context: FlowContext): Flow {
+  const scope = new FlowScope(start, route.name, context);
+  const { path } = route;
+  const when = predicate(route.when, path, scope);
+  const ids = stepIds(route.steps);
+  const steps = route.steps.flatMap((step, index) =>
+    compileStep(step, { index, id: ids[index] ?? step.use }, scope, context),
+  );
+  const end = scope.contract;
+  // After a step that failed nothing is known of the message, and every fault below would be a guess.
+  const ordinals = new Map<TypeRef, number>();
+  const branches = scope.lost
+    ? []
+    : route.branches.map((branch) => compileBranch(branch, end, scope, context, ordinals));
+  const exits = scope.exitsFrom(ordinals.size);
+  return { start, when, steps, end, branches, exits, exclusive: route.exclusive };
+}
+
+/** Where a message of contract `origin` goes, as it came, when `flow` fails on it. Its results are numbered after the flow's. */
+export function compileOnError(
+  route: RouteDefinition,
+  origin: Contract,
+  flow: Flow,
+  context: FlowContext,
+): readonly FlowDestination[] {
+  const scope = new FlowScope(origin, route.name, context);
+  const used = destinationsOf(flow).map(({ ordinal }) => ordinal + 1);
+  const first = Math.max(0, ...used);
+  const ordinals = new Map<TypeRef, number>();
+  return (route.onError ?? [])
+    .flatMap((each) => compileDestination(each, origin, scope, context, ordinals))
+    .map((destination) => ({ ...destination, ordinal: first + destination.ordinal }));
+}
+
+/** A step that brings messages together finds one type, whatever the types that the route takes. */
+export function checkMixing(route: RouteDefinition, flows: readonly Flow[], { faults, file }: FlowContext): void {
+  const [first, ...others] = flows;
+  for (const { id, type, mixes } of first?.steps ?? []) {
+    const other = others.flatMap(({ steps }) => steps).find((step) => step.id === id && step.type !== type);
+    if (!mixes || other === undefined) continue;
+    const step = route.steps[stepIds(route.steps).indexOf(id)];
+    faults.add(
+      {
+        code: 'WB_ROUTE_TYPE',
+        message: `${id} brings messages together, and they are ${type} or ${other.type} here`,
+        fix: 'make them one type before it by a map, or write a route for each',
+        file,
+        path: step?.path ?? route.path,
+      },
+      { key: true },
+    );
+  }
+}
+
+function predicate(source: string | undefined, path: DocumentPath, scope: FlowScope): CompiledExpression | undefined {
+  return source === undefined ? undefined : scope.at(path).expression(source, ['when'], 'predicate');
+}
+
+function compileStep(
+  definition: StepDefinition,
+  { index, id }: { readonly index: number; readonly id: string },
+  scope: FlowScope,
+  context: FlowContext,
+): readonly FlowStep[] {
+  const { use, options, path } = definition;
+  const { mediators, faults, file } = context;
+  const mediator = mediators.get(use);
+  if (mediator === undefined) {
+    const known = [...mediators.keys()];
+    faults.add(
+      {
+        code: 'WB_MEDIATOR_UNKNOWN',
+        message: `there is no mediator ${use}`,
+        fix: didYouMean(use, known) ?? `there are ${known.join(', ')}`,
+        file,
+        path,
+      },
+      { key: true },
+    );
+    scope.lose();
+    return [];
+  }
+  const wrong = checkOptions(mediator, options);
+  for (const { path: at, key, message, fix } of wrong) {
+    faults.add(
+      { code: 'WB_MEDIATOR_OPTION', message, file, path: [...path, ...at], ...(fix !== undefined && { fix }) },
+      { key },
+    );
+  }
+  if (wrong.length > 0) {
+    scope.lose();
+    return [];
+  }
+  const before = faults.added;
+  const type = scope.contract.ref;
+  const step = mediator.prepare(options, scope.at(path));
+  if (step !== undefined) {
+    const { mixes = false } = mediator;
+    return [{ id, label: `step ${String(index + 1)} (${use})`, type, step, mixes, ...formOf(mediator) }];
+  }
+  // A mediator that fails without a word must not be left out of the route.
+  if (faults.added === before && !scope.lost)
+    faults.add({ code: 'WB_MEDIATOR_OPTION', message: `${use} cannot be prepared`, file, path });
+  return [];
+}
+
+/** The first of a mediator by its name, others by name and number. */
+function stepIds(steps: readonly StepDefinition[]): readonly string[] {
+  const seen = new Map<string, number>();
+  return steps.map(({ use }) => {
+    const count = (seen.get(use) ?? 0) + 1;
+    seen.set(use, count);
+    return count === 1 ? use : `${use}-${String(count)}`;
+  });
+}
+
+function formOf({ runs, state }: Mediator): { readonly form?: StateForm } {
+  return runs === 'state' ? { form: state ?? { version: 1 } } : {};
+}
+
+function compileBranch(
+  branch: BranchDefinition,
+  end: Contract,
+  scope: FlowScope,
+  context: FlowContext,
+  ordinals: Map<TypeRef, number>,
+): FlowBranch {
+  const when = predicate(branch.when, branch.path, scope);
+  return { when, destinations: branch.to.flatMap((each) => compileDestination(each, end, scope, context, ordinals)) };
+}
+
+function compileDestination(
+  definition: DestinationDefinition,
+  end: Contract,
+  scope: FlowScope,
+  context: FlowContext,
+  ordinals: Map<TypeRef, number>,
+): readonly FlowDestination[] {
+  const when = predicate(definition.when, definition.path, scope);
+  const arrival = arrivalOf(definition, end, context);
+  if (arrival === undefined) return [];
+  const ordinal = ordinals.get(arrival.as.ref) ?? ordinals.size;
+  ordinals.set(arrival.as.ref, ordinal);
+  const service = 'service' in definition.target ? definition.target.service : undefined;
+  return [{ when, service, ...arrival, ordinal }];
+}

@@ -1,0 +1,96 @@
+import type { Cast, Contract } from '../contracts/contracts.ts';
+import type { TypeRef } from '../message.ts';
+import type { CompiledExpression, StateForm, Step } from '../ports/mediator.ts';
+
+/** A route as it was checked, ready to be run. */
+export interface CompiledRoute {
+  readonly name: string;
+  /** Its place among the routes, which orders results. */
+  readonly position: number;
+  readonly enabled: boolean;
+  readonly isolate: boolean;
+  readonly takes: readonly Take[];
+}
+
+/** A type that a route takes. */
+export interface Take {
+  readonly ref: TypeRef;
+  /** The contract of `ref`. */
+  readonly origin: Contract;
+  /** Set when `ref` is an older major of the type that the route is written for. */
+  readonly cast: Cast | undefined;
+  /** Whether the type is published by anyone. Upcast ones that are not need no binding. */
+  readonly published: boolean;
+  readonly flow: Flow;
+  /** Where the message goes, as it came, when the flow fails on it; when none of them takes it, it is a dead letter. */
+  readonly onError: readonly FlowDestination[];
+}
+
+/** What a route does with messages of one type. */
+export interface Flow {
+  /** The contract the data keeps at the start. */
+  readonly start: Contract;
+  readonly when: CompiledExpression | undefined;
+  readonly steps: readonly FlowStep[];
+  /** The contract the data keeps after the steps. */
+  readonly end: Contract;
+  readonly branches: readonly FlowBranch[];
+  /** Where steps let messages out. */
+  readonly exits: readonly FlowExit[];
+  /** Only the first branch that matches is taken. */
+  readonly exclusive: boolean;
+}
+
+/** A destination that a step named, under the `id` of its `StepExit`. */
+export interface FlowExit {
+  readonly id: string;
+  readonly destination: FlowDestination;
+}
+
+export interface FlowStep {
+  /** Its mediator and, from the second of the same on, which one: `aggregate`, `aggregate-2`. Other steps may come and go around it. */
+  readonly id: string;
+  /** Names the step in errors: `step 2 (map)`. */
+  readonly label: string;
+  /** The contract that the data keeps when it comes to the step. */
+  readonly type: TypeRef;
+  readonly step: Step;
+  /** Of the states that it keeps. */
+  readonly form?: StateForm;
+  /** See `Mediator`. */
+  readonly mixes: boolean;
+}
+
+export interface FlowBranch {
+  readonly when: CompiledExpression | undefined;
+  readonly destinations: readonly FlowDestination[];
+}
+
+export interface FlowDestination {
+  readonly when: CompiledExpression | undefined;
+  /** The service; undefined to publish on the bus. */
+  readonly service: string | undefined;
+  /** The contract it arrives with. */
+  readonly as: Contract;
+  /** To `as`, from the contract at the end of the flow; under `onError` from that of the message as it came. */
+  readonly cast: Cast | undefined;
+  /** Which of the route's results this is: destinations with one `as` get the same one. */
+  readonly ordinal: number;
+}
+
+export function destinationsOf(flow: Flow): readonly FlowDestination[] {
+  return [
+    ...flow.branches.flatMap((branch) => branch.destinations),
+    ...flow.exits.map(({ destination }) => destination),
+  ];
+}
+
+/** With those under `onError`. */
+export function allDestinationsOf(take: Take): readonly FlowDestination[] {
+  return [...destinationsOf(take.flow), ...take.onError];
+}
+
+/** The service to which the destination may bring messages as they came, under the publisher's id. */
+export function forwardsTo({ ref }: Take, { service, as }: FlowDestination): string | undefined {
+  return as.ref === ref ? service : undefined;
+}

@@ -1,0 +1,71 @@
+import { WaybillError } from '../errors.ts';
+import { type EncodedMessage, typeRef } from '../message.ts';
+import { CONTINUATION, readContinuation } from './continuation.ts';
+import { conclude, deathOf, type End, endOf, type Made } from './end.ts';
+import { leaveRoute } from './entry.ts';
+import { Interrupt } from './interrupt.ts';
+import { type Arrived, Journey } from './journey.ts';
+import type { ProgramResult, ProgramWork } from './plan.ts';
+import { type Taking, UNKNOWN } from './taking.ts';
+import { Transit } from './transit.ts';
+
+/** One attempt at an isolated route. */
+export class Performance {
+  readonly #taking: Taking;
+  readonly #work: ProgramWork;
+
+  constructor(taking: Taking, work: ProgramWork) {
+    this.#taking = taking;
+    this.#work = work;
+  }
+
+  async perform(message: EncodedMessage): Promise<ProgramResult> {
+    const ref = typeRef(message.envelope.type, message.envelope.version);
+    if (ref === CONTINUATION) return this.#continue(message);
+    const taken = this.#taking.take(message, undefined);
+    if (!('transit' in taken)) return taken;
+    const ends: End[] = [];
+    for (const match of taken.matches) {
+      const made = await this.#attempt(match.entry.route, async (journey) => {
+        if (match.message === undefined) throw match.thrown;
+        return journey.go(match.entry, match.message);
+      });
+      ends.push(endOf(match.entry, taken.transit, made));
+    }
+    return conclude(ends, taken.counts);
+  }
+
+  /** A timer, or a message that waited. */
+  async #continue(message: EncodedMessage): Promise<ProgramResult> {
+    const { entry, transit } = this.#taking.failing(message);
+    if (entry === undefined) return UNKNOWN;
+    const continuation = readContinuation(message);
+    const made = await this.#attempt(entry.route, async (journey) => {
+      if (await journey.early(continuation, message, entry)) return [];
+      if (continuation.timer === undefined) return journey.resume(continuation);
+      const own = this.#taking.entries.get(continuation.take) ?? entry;
+      const timer = Transit.of(message, { maxDepth: this.#taking.limits.depth });
+      return journey.fire(own, timer, continuation);
+    });
+    const end = endOf(entry, transit, made);
+    // A timer with nothing to do has done its work.
+    const idle = continuation.timer !== undefined && !('death' in made) && made.sends.length === 0;
+    return idle ? { ...conclude([{ ...end, counts: [] }], []), filtered: false } : conclude([end], []);
+  }
+
+  /** All of a route's results or none. What may heal, and what is no failure of the route, is thrown. */
+  async #attempt(route: string, run: (journey: Journey) => Promise<readonly Arrived[]>): Promise<Made> {
+    const { depth } = this.#taking.limits;
+    const journey = new Journey({ entries: this.#taking.entries, depth, work: this.#work });
+    try {
+      const arrived = await run(journey);
+      const sends = arrived.flatMap(({ entry, message }) => leaveRoute(entry, message));
+      const { later, waiting, absorbed } = journey;
+      return { sends, later, waiting, absorbed: arrived.length === 0 && waiting === 0 ? absorbed : undefined };
+    } catch (thrown) {
+      if (thrown instanceof Interrupt || (thrown instanceof WaybillError && thrown.retryable)) throw thrown;
+      this.#work.states.forget();
+      return { death: deathOf(thrown, route) };
+    }
+  }
+}

@@ -1,0 +1,101 @@
+import type { Definition, ServiceDefinition } from '../config/definition.ts';
+import type { Contracts } from '../contracts/contracts.ts';
+import type { Fault } from '../errors.ts';
+import type { EncodedMessage, TypeRef } from '../message.ts';
+import type { StepWork } from '../ports/mediator.ts';
+import type { StateRef } from '../ports/store.ts';
+import type { Topology } from '../ports/topology.ts';
+import type { Death, Outgoing } from '../ports/transport.ts';
+
+/** What configuration compiles to: checked routes, the match index and the topology. Immutable. */
+export interface Plan {
+  readonly definition: Definition;
+  /** Hash of the definition: equal editions are equal plans. */
+  readonly edition: string;
+  readonly contracts: Contracts;
+  readonly topology: Topology;
+  readonly routes: readonly PlannedRoute[];
+  /** Things that work but that somebody should know, such as a published type that no route takes. */
+  readonly warnings: readonly Fault[];
+  service(name: string): ServiceDefinition | undefined;
+  /** The program of the router (`router`) or of an isolated route (`route.<name>`). */
+  program(endpoint: string): Program | undefined;
+}
+
+/** How a route is run, and why that way. */
+export interface PlannedRoute {
+  readonly name: string;
+  readonly road: 'direct' | 'inline' | 'isolated';
+  /** One clause for people: `selection by type alone, receiver with the SDK`. */
+  readonly because: string;
+  /** Every type it takes, patterns expanded, versions that are upcast included. */
+  readonly from: readonly TypeRef[];
+  /** Every service and type it can send to. */
+  readonly to: readonly ({ readonly service: string; readonly as: TypeRef } | { readonly publish: TypeRef })[];
+  /** Where its messages are taken: absent for `direct`. */
+  readonly endpoint?: string;
+}
+
+/**
+ * Runs all routes of one endpoint on a message. What a message is to blame for is in the result; what may heal, and what is no failure of
+ * the route (`Interrupt`), is thrown.
+ */
+export interface Program {
+  /** Whether no step asks outside, remembers or waits: then `run` will do. */
+  readonly pure: boolean;
+  /**
+   * Only of a program that is `pure`. Never throws.
+   * @param only take only this route (a redriven dead letter)
+   */
+  run(message: EncodedMessage, only?: string): ProgramResult;
+  /** Of any program. @throws WaybillError with `retryable: true`, Interrupt */
+  perform(message: EncodedMessage, work: ProgramWork): Promise<ProgramResult>;
+  /** What becomes of a message whose attempts were used up: what `onError` makes of it, else the death, which then names the route. */
+  giveUp(message: EncodedMessage, death: Death): ProgramResult;
+}
+
+/** What a process hands to the steps of one attempt. */
+export interface ProgramWork extends StepWork {
+  readonly states: StateSession;
+  /** By how much a transport may be late: waits up to this happen in place; longer ones are messages. @unit milliseconds */
+  readonly graceMs: number;
+}
+
+/** The states that one attempt sees and makes. */
+export interface StateSession {
+  /**
+   * As earlier steps of the attempt left it, else as the store has it.
+   * @throws Interrupt when the message is on record, WB_STORE_MISSING, WB_STORE_UNAVAILABLE
+   */
+  read(ref: StateRef): Promise<HeldState | undefined>;
+  write(ref: StateRef, state: HeldState | undefined, forgetAtMs?: number): void;
+  /** Takes back everything that was written. */
+  forget(): void;
+}
+
+export interface HeldState {
+  /** `StateForm.version` */
+  readonly form: number;
+  readonly state: unknown;
+}
+
+export interface ProgramResult {
+  /** In the order of routes and destinations; ids derived from the input's id, the route and the ordinal. */
+  readonly sends: readonly Outgoing[];
+  /** One for each route that failed on this message. */
+  readonly deaths: readonly Death[];
+  /** No route took it although some route takes its type: it is filtered. */
+  readonly filtered: boolean;
+  /** A step that remembers took it in, and let nothing go on. */
+  readonly absorbed?: 'merged' | 'duplicate';
+  /** No route of this endpoint takes its type (the plan changed since it was sent): it is parked. */
+  readonly unknown: boolean;
+  /** Counters by route: [route name, what, amount]. */
+  readonly counts: readonly Count[];
+}
+
+export type Count = readonly [
+  route: string,
+  what: 'in' | 'out' | 'filtered' | 'faulted' | 'merged' | 'duplicate',
+  amount: number,
+];

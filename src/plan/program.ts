@@ -1,0 +1,43 @@
+import type { Outgoing } from '../ports/transport.ts';
+import { isPure } from './chain.ts';
+import { attempt, conclude, endOf, onlyDeaths } from './end.ts';
+import { runEntry } from './entry.ts';
+import type { CompiledRoute } from './flow.ts';
+import { Performance } from './performance.ts';
+import type { Program } from './plan.ts';
+import { type Match, Taking, type TakingOptions } from './taking.ts';
+
+/** The program that runs these routes, which all take their messages at one endpoint. */
+export function makeProgram(routes: readonly CompiledRoute[], options: TakingOptions): Program {
+  const taking = new Taking(routes, options);
+  const pure = routes.every(({ takes }) => takes.every(({ flow }) => flow.steps.every(isPure)));
+  return {
+    pure,
+    run(message, only) {
+      const taken = taking.take(message, only);
+      if (!('transit' in taken)) return taken;
+      const { transit, matches, counts } = taken;
+      return conclude(
+        matches.map((match) =>
+          endOf(
+            match.entry,
+            transit,
+            attempt(() => runMatch(match), match.entry.route),
+          ),
+        ),
+        counts,
+      );
+    },
+    perform: (message, work) => new Performance(taking, work).perform(message),
+    giveUp(message, death) {
+      const { entry, transit } = taking.failing(message);
+      if (entry === undefined) return onlyDeaths([death]);
+      return conclude([endOf(entry, transit, { death: { ...death, route: entry.route } })], []);
+    },
+  };
+}
+
+function runMatch({ entry, message, thrown }: Match): readonly Outgoing[] {
+  if (message === undefined) throw thrown;
+  return runEntry(entry, message);
+}

@@ -1,0 +1,127 @@
+import type { Cast } from '../contracts/contracts.ts';
+import { type JsonLimits, parseJson } from '../json.ts';
+import type { EncodedMessage, Envelope } from '../message.ts';
+import type { RouteMessage, RouteMessageChange } from '../ports/mediator.ts';
+
+/** The message as it came to the program. Its body is parsed once, whatever the number of routes. */
+class Origin {
+  readonly message: EncodedMessage;
+  readonly #limits: JsonLimits;
+  #data: unknown;
+
+  constructor(message: EncodedMessage, limits: JsonLimits) {
+    this.message = message;
+    this.#limits = limits;
+  }
+
+  /** @throws as `parseJson` */
+  parse(): unknown {
+    // JSON has no undefined, so it can stand for "not parsed yet".
+    if (this.#data === undefined) this.#data = parseJson(this.message.body, this.#limits);
+    return this.#data;
+  }
+}
+
+/** What a route has made of a message so far. */
+export interface Progress {
+  readonly envelope: Envelope;
+  readonly vars: Readonly<Record<string, unknown>>;
+  /** Undefined while it is that of the body. */
+  readonly data: unknown;
+  /** Whether the key is to be read from the data by the contract at the end. */
+  readonly keyFollows: boolean;
+  /** Which of several it is that a step made of one message: `.2`, nested `.2.0`. Empty when none did. */
+  readonly trail: string;
+  /** See `RouteMessageChange`. */
+  readonly notBeforeMs: number | undefined;
+  /** The `id` of a `StepExit`. */
+  readonly exit: string | undefined;
+}
+
+const AT_START: Omit<Progress, 'envelope'> = {
+  vars: Object.freeze({}),
+  data: undefined,
+  keyFollows: false,
+  trail: '',
+  notBeforeMs: undefined,
+  exit: undefined,
+};
+
+/** A message on its way through a route. Remembers what was changed, so that what was not passes through byte for byte. */
+export class Transit implements RouteMessage {
+  readonly progress: Progress;
+  readonly #origin: Origin;
+
+  private constructor(origin: Origin, progress: Progress) {
+    this.#origin = origin;
+    this.progress = progress;
+  }
+
+  static of(message: EncodedMessage, limits: JsonLimits): Transit {
+    const { envelope } = message;
+    return new Transit(new Origin(message, limits), { ...AT_START, envelope });
+  }
+
+  /** As it was when it had come so far. */
+  static resumed(message: EncodedMessage, limits: JsonLimits, progress: Progress): Transit {
+    return new Transit(new Origin(message, limits), progress);
+  }
+
+  get envelope(): Envelope {
+    return this.progress.envelope;
+  }
+
+  get vars(): Readonly<Record<string, unknown>> {
+    return this.progress.vars;
+  }
+
+  get data(): unknown {
+    return this.rewritten ? this.progress.data : this.#origin.parse();
+  }
+
+  /** Whether `data` is no longer that of the body. */
+  get rewritten(): boolean {
+    return this.progress.data !== undefined;
+  }
+
+  /** Parses the body now rather than on first use. @throws as `parseJson` */
+  parse(): void {
+    this.#origin.parse();
+  }
+
+  /** The message as it came. */
+  get input(): EncodedMessage {
+    return this.#origin.message;
+  }
+
+  with(change: RouteMessageChange): Transit {
+    const { key } = change;
+    const before = this.progress;
+    const given = change.envelope ?? before.envelope;
+    const rewrites = change.data !== undefined;
+    return new Transit(this.#origin, {
+      envelope: key === undefined ? given : { ...given, key },
+      vars: change.vars ?? before.vars,
+      data: rewrites ? change.data : before.data,
+      keyFollows: key === undefined && (rewrites || before.keyFollows),
+      trail: before.trail,
+      notBeforeMs: change.notBeforeMs ?? before.notBeforeMs,
+      exit: change.exit?.id ?? before.exit,
+    });
+  }
+
+  /** Once it has waited. */
+  due(): Transit {
+    return new Transit(this.#origin, { ...this.progress, notBeforeMs: undefined });
+  }
+
+  /** The same message in another major of its type. Casts keep the key, so it does not follow the data. */
+  upcast(cast: Cast): Transit {
+    return new Transit(this.#origin, { ...this.progress, data: cast(this.data) });
+  }
+
+  /** One of several that a step made of it. */
+  branch(index: number): Transit {
+    return new Transit(this.#origin, { ...this.progress, trail: `${this.progress.trail}.${String(index)}` });
+  }
+}

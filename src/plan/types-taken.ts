@@ -1,0 +1,45 @@
+import type { Definition, RouteDefinition } from '../config/definition.ts';
+import type { Cast, Contract, Contracts } from '../contracts/contracts.ts';
+import type { TypeRef } from '../message.ts';
+import { matchesType } from '../routes/pattern.ts';
+
+/** A type that a route takes, before what it does with it is compiled. */
+export interface TypeTaken {
+  readonly origin: Contract;
+  /** The contract the route is written for. */
+  readonly start: Contract;
+  /** From `origin` to `start`, where they differ. */
+  readonly cast: Cast | undefined;
+}
+
+/** Every type that comes onto the bus: what services publish, and what enabled routes publish again. */
+export function publishedTypes(definition: Definition): ReadonlySet<TypeRef> {
+  const published = new Set(definition.services.flatMap((service) => service.publishes));
+  for (const route of definition.routes) {
+    if (!route.enabled) continue;
+    for (const { target } of [...route.branches.flatMap((branch) => branch.to), ...(route.onError ?? [])]) {
+      if ('publish' in target) published.add(target.publish);
+    }
+  }
+  return published;
+}
+
+/**
+ * The types that `from` means: those it names, those its patterns match, and older majors that casts lead up from. A type
+ * that is named is never cast; an older one is cast to the nearest major that is named.
+ */
+export function typesTaken(route: RouteDefinition, contracts: Contracts): readonly TypeTaken[] {
+  const named = contracts.all.filter(({ ref }) => route.from.some((from) => matchesType(from, ref)));
+  const taken = named.map((start): TypeTaken => ({ origin: start, start, cast: undefined }));
+  const seen = new Set(named);
+  for (const start of named) {
+    for (const ref of contracts.accepted(start.ref)) {
+      const origin = contracts.get(ref);
+      const cast = contracts.cast(ref, start.ref);
+      if (origin === undefined || cast === undefined || seen.has(origin)) continue;
+      seen.add(origin);
+      taken.push({ origin, start, cast });
+    }
+  }
+  return taken;
+}

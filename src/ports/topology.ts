@@ -1,0 +1,55 @@
+import type { TypeRef } from '../message.ts';
+
+/** What the transport must hold for a plan: endpoints, and which types of the bus each of them takes. */
+export interface Topology {
+  readonly bus: string;
+  /** Slots that keys hash into. A power of two, 1 to 64, at least the largest `partitions`; it only grows. */
+  readonly slots: number;
+  readonly endpoints: readonly EndpointSpec[];
+  /** A message published on the bus goes to every endpoint that is bound to its type; with none it is parked. */
+  readonly bindings: readonly Binding[];
+}
+
+/** The queue, or its partitions, from which one service, the router or one isolated route takes messages. */
+export interface EndpointSpec {
+  /** `oms` for a service, `router`, `route.<name>` for an isolated route, `gateway` for what clients without the SDK publish. */
+  readonly name: string;
+  readonly kind: 'service' | 'router' | 'route' | 'gateway';
+  /** `key`: messages of one slot go to one partition, and a partition has one active consumer. `none`: partitions are only queues. */
+  readonly ordering: 'key' | 'none';
+  /** 1 to `slots`. */
+  readonly partitions: number;
+  /** A receiver without the SDK: gets single messages, never batches. */
+  readonly plain: boolean;
+}
+
+export interface Binding {
+  readonly type: TypeRef;
+  readonly endpoint: string;
+}
+
+/** The record of what was applied: everything a service needs that knows only the transport's url. Holds no secrets. */
+export interface Manifest {
+  readonly format: 1;
+  readonly bus: string;
+  /** Hash of the definition; equal editions are equal plans. */
+  readonly edition: string;
+  readonly appliedAt: string;
+  readonly appliedBy: string;
+  readonly topology: Topology;
+  /** The `Definition` it was compiled from, all parts merged, as plain JSON. */
+  readonly definition: unknown;
+  /** What each repository of the bus applied. Absent in what was applied before there were parts: then all is the part `main`. */
+  readonly parts?: readonly ManifestPart[];
+}
+
+/** What one repository owns of a bus, as it applied it. */
+export interface ManifestPart {
+  readonly name: string;
+  /** Hash of its definition. */
+  readonly edition: string;
+  readonly appliedAt: string;
+  readonly appliedBy: string;
+  /** Its `PartDefinition`, as plain JSON. */
+  readonly definition: unknown;
+}

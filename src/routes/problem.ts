@@ -1,0 +1,9 @@
+import type { LocatedFault } from '../errors.ts';
+
+/** A fault that knows its place as a path in a file; whoever has the file's text makes a line and column of it. */
+export interface Problem extends LocatedFault {
+  /** Whether it is the key that is wrong rather than its value. */
+  readonly key?: boolean;
+  /** Within a text. @unit UTF-16 code units */
+  readonly offset?: number;
+}

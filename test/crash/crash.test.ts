@@ -1,0 +1,132 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { openBus } from '../../src/index.ts';
+import { brokerUrl, busName } from '../support/broker.ts';
+import { all } from '../support/collector.ts';
+import { testLog } from '../support/targets.ts';
+import { writeFlow } from '../support/traffic/flow.ts';
+import { randomFrom } from '../support/traffic/random.ts';
+import { POINTS, type Point } from '../support/traffic/trap.ts';
+import { Ledger, type Verdict } from '../support/traffic/verdict.ts';
+import type { Role } from '../support/traffic/worker.ts';
+import { UNBOUNDED, WorkerProcess } from '../support/traffic/worker-process.ts';
+import { transpiled } from '../support/transpiled.ts';
+import { until } from '../support/until.ts';
+import { type Kill, Slot } from './slot.ts';
+
+/** Kills at each point, and at random moments. `WAYBILL_CRASH_ROUNDS` multiplies them. */
+const ROUNDS = Number(process.env['WAYBILL_CRASH_ROUNDS'] ?? '1');
+const AT_EACH_POINT = Math.round(10 * ROUNDS);
+const AT_RANDOM = Math.round(100 * ROUNDS);
+/** `WAYBILL_CRASH_SEED` repeats a run's plan of kills; the system's scheduling differs still. */
+const SEED = Number(process.env['WAYBILL_CRASH_SEED'] ?? Date.now() % 1_000_000);
+
+/** Each key is published by turns, with a breath between: keeps the whole run small. */
+const PUBLISHING = { keys: { first: 0, end: 40 }, breathMs: 100, quota: UNBOUNDED };
+
+/** Who passes a point. On the embedded transport routes run in whichever process owns the folder. */
+function passers(point: Point, embedded: boolean): readonly Role[] {
+  if (point === 'during close') return ['publisher', 'router', 'oms', 'sinks'];
+  if (point.endsWith('confirm')) return ['publisher'];
+  return embedded ? ['oms', 'sinks'] : ['router', 'oms', 'sinks'];
+}
+
+async function killAndJudge(context: Mocha.Context, transport: (folder: string) => Promise<string>): Promise<void> {
+  const random = randomFrom(SEED);
+  const pick = <T>(list: readonly T[]): T => {
+    const item = list[Math.floor(random() * list.length)];
+    if (item === undefined) throw new Error('nothing to pick from');
+    return item;
+  };
+  const folder = await mkdtemp(join(tmpdir(), 'waybill-crash-'));
+  const slots: Slot[] = [];
+  let ledger: Ledger | undefined;
+  try {
+    const url = await transport(folder);
+    context.timeout(600_000 * Math.max(1, ROUNDS));
+    const embedded = url.startsWith('embedded:');
+    await writeFlow(folder, busName('crash'), url);
+    const applying = await openBus({ config: folder, log: testLog });
+    await applying.apply('tests');
+    await applying.close();
+
+    const roles: readonly Role[] = ['router', 'publisher', 'oms', 'oms', 'sinks'];
+    const worker = (await transpiled()).file('test/support/traffic/worker.ts');
+    slots.push(...roles.map((role) => new Slot(new WorkerProcess(worker, { role, folder, publishing: PUBLISHING }))));
+    const counts = new Map<string, number>();
+    const plan = (among: readonly Role[], kill: Kill): void => {
+      pick(slots.filter(({ role }) => among.includes(role))).plan(kill);
+    };
+    const trap = (point: Point): void => {
+      plan(passers(point, embedded), {
+        trap: { point, nth: 1 + Math.floor(random() * 12), turns: Math.floor(random() * 6) },
+      });
+    };
+    const kills: (() => void)[] = [];
+    for (const point of POINTS)
+      for (let n = 0; n < AT_EACH_POINT; n++)
+        kills.push(() => {
+          trap(point);
+        });
+    for (let n = 0; n < AT_RANDOM; n++)
+      kills.push(() => {
+        plan(roles, { afterMs: Math.floor(random() * 400) });
+      });
+    for (let left = kills.length; left > 0; left--) kills.splice(Math.floor(random() * left), 1)[0]?.();
+
+    const run = (): Promise<unknown> =>
+      Promise.all(slots.map((slot) => slot.run((how) => counts.set(how, (counts.get(how) ?? 0) + 1))));
+    await run();
+    // A trap whose moment did not come was a random kill; what is missing is made up for.
+    for (let again = 0; again < 20 && POINTS.some((point) => (counts.get(point) ?? 0) < AT_EACH_POINT); again++) {
+      for (const point of POINTS) for (let n = counts.get(point) ?? 0; n < AT_EACH_POINT; n++) trap(point);
+      await Promise.all(slots.map((slot) => slot.kill()));
+      await run();
+    }
+    for (const point of POINTS) expect(counts.get(point) ?? 0, `kills ${point}`).to.be.at.least(AT_EACH_POINT);
+
+    await slots.find(({ role }) => role === 'publisher')?.finish();
+    const watcher = await openBus({ config: folder, log: testLog });
+    ledger = new Ledger(folder);
+    const journals = ledger;
+    const judge = async (): Promise<Verdict> => {
+      journals.read();
+      return journals.judge(await all(watcher.transport.dead.list()));
+    };
+    let found = await judge();
+    await until(
+      'everything acknowledged to be handled or a dead letter',
+      async () => (found = await judge()).lost.length === 0,
+      {
+        deadlineMs: 60_000,
+        describe: () => `${String(found.lost.length)} lost: ${found.lost.slice(0, 10).join(', ')}`,
+      },
+    );
+    for (const slot of slots) await slot.finish();
+    await watcher.close();
+    process.stderr.write(`      seed ${String(SEED)}, kills ${JSON.stringify(Object.fromEntries(counts))}\n`);
+    process.stderr.write(`      ${JSON.stringify({ ...found, lost: found.lost.length })}\n`);
+    expect(found.acknowledged).to.be.greaterThan(100);
+    expect(found.disordered, 'out of order').to.deep.equal([]);
+    expect(found.renamed, 'repeats under another id').to.deep.equal([]);
+  } catch (error) {
+    process.stderr.write(`      seed ${String(SEED)}\n`);
+    throw error;
+  } finally {
+    await Promise.all(slots.map((slot) => slot.kill()));
+    ledger?.close();
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+describe('killed processes', () => {
+  it('lose nothing that was acknowledged and break no order, embedded', async function () {
+    await killAndJudge(this, (folder) => Promise.resolve(`embedded:${folder}/store`));
+  });
+
+  it('lose nothing that was acknowledged and break no order, RabbitMQ', async function () {
+    await killAndJudge(this, () => brokerUrl(this));
+  });
+});

@@ -1,0 +1,71 @@
+import { execFile } from 'node:child_process';
+import { readdir, readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { expect } from 'chai';
+import { EXIT_CODES } from '../../../src/cli/exit-codes.ts';
+import { Called, type Program, waybill, workFolder } from '../../support/cli.ts';
+
+const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
+const run = promisify(execFile);
+
+describe('waybill init', function () {
+  this.timeout(300_000);
+
+  it('makes a bus without faults, and overwrites nothing', async () => {
+    await using folder = await workFolder({ 'package.json': '{"name": "mine"}\n' });
+    const made = await waybill({ cwd: folder.path }, 'init');
+    expect(made.code).to.equal(0);
+    expect(made.stdout).to.contain('package.json was there and stays as it is').and.contain('npm install waybill');
+    expect(await waybill({ cwd: folder.path }, 'check', '--strict')).to.deep.include({ code: 0, stderr: '' });
+    const again = await waybill({ cwd: folder.path }, 'init');
+    expect(again.code).to.equal(EXIT_CODES.usage.code);
+    expect(again.stderr).to.contain('waybill.yaml').and.contain('there already');
+  });
+
+  it('gives, from the package as it is published, a bus on which an order becomes a mail', async () => {
+    await using folder = await workFolder();
+    await run('npm', ['pack', '--pack-destination', folder.path], { cwd: ROOT });
+    const [tarball] = (await readdir(folder.path)).filter((file) => file.endsWith('.tgz'));
+    if (tarball === undefined) throw new Error('npm pack made no file');
+    // Once to have the command, as `npx waybill init` would, and once for the bus it made.
+    const install = (cwd: string): Promise<unknown> =>
+      run('npm', ['install', path.join(folder.path, tarball), '--prefer-offline', '--no-audit', '--no-fund'], { cwd });
+    await folder.write('package.json', '{"private": true}\n');
+    await install(folder.path);
+    const main = (at: string): Program => [process.execPath, path.join(at, 'node_modules/waybill/dist/cli/main.js')];
+
+    const made = await waybill({ cwd: folder.path, program: main(folder.path) }, 'init', 'hello');
+    expect(made).to.include({ code: 0 });
+    expect(made.stdout).to.contain('cd hello && npm install && npm start').and.contain('npm run order');
+    const bus = path.join(folder.path, 'hello');
+    await install(bus);
+    const at = { cwd: bus, program: main(bus) };
+    expect(await waybill(at, 'check')).to.include({ code: 0 });
+
+    // As it is where `npm init -y` made package.json: the service must run all the same.
+    await run('npm', ['pkg', 'set', 'type=commonjs'], { cwd: bus });
+    // Its two commands: the service is the bus by itself ...
+    const { scripts } = JSON.parse(await readFile(path.join(bus, 'package.json'), 'utf8')) as {
+      scripts: { start: string };
+    };
+    expect(scripts.start).to.equal('node services/mail.mjs');
+    // Not by `npm start`: its shell keeps signals to itself.
+    await using mail = await Called.start(['services/mail.mjs'], { cwd: bus, program: [process.execPath] });
+    await mail.says('mail is on the bus');
+    const ordered = await (await Called.start(['run', 'order', '--silent'], { cwd: bus, program: ['npm'] })).end();
+    expect(ordered).to.include({ code: 0, stdout: 'published 1 message\n' });
+    await mail.says('to ada@example.com: Your order O-1001');
+    await mail.says('4 x cup');
+    await mail.stop('SIGTERM');
+
+    // ... and `waybill dev` is as well.
+    await using dev = await Called.start(['dev'], at);
+    await dev.says('the bus hello runs on embedded');
+    expect(await waybill(at, 'publish', 'shop.order.placed@1', 'order.json')).to.include({ code: 0 });
+    const stats = await waybill(at, 'stats', '--json');
+    expect(JSON.parse(stats.stdout)).to.deep.include({ dead: 0, parked: 0 });
+    expect((await dev.stop()).code).to.equal(0);
+  });
+});
