@@ -154,7 +154,7 @@ describe('applying a plan to RabbitMQ', () => {
   });
 
   it('may be interrupted anywhere and run again', async function () {
-    this.timeout(60_000);
+    this.timeout(240_000);
     const bus = bare();
     const connection = await connect(url);
     // A half-made bus: some of it is there, and no manifest.

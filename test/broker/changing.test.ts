@@ -80,7 +80,7 @@ describe('changing the queues of a bus under traffic', () => {
     url = (await broker(this)).url;
   });
   afterEach(async function () {
-    this.timeout(60_000);
+    this.timeout(240_000);
     for (const bus of buses.splice(0)) await bus.destroy();
   });
   const create = async (sketch: Sketch): Promise<RabbitBus> => {
@@ -100,7 +100,7 @@ describe('changing the queues of a bus under traffic', () => {
   });
 
   it('divides an endpoint anew, and again, losing nothing and no order of a key', async function () {
-    this.timeout(60_000);
+    this.timeout(240_000);
     const bus = await create(divided(2));
     const [publisher, first, second, applier] = await Promise.all(
       [1, 2, 3, 4].map(() => bus.open({ settleMs: SETTLE })),
@@ -110,7 +110,7 @@ describe('changing the queues of a bus under traffic', () => {
     const stream = Stream.start(publisher);
     const more = (count: number): Promise<unknown> => {
       const from = handled.length;
-      return until('more to be handled', () => handled.length >= from + count, { deadlineMs: 30_000 });
+      return until('more to be handled', () => handled.length >= from + count, { deadlineMs: 90_000 });
     };
     await more(100);
     const { changes } = await applier.apply(next(bus, divided(4)));
@@ -122,7 +122,7 @@ describe('changing the queues of a bus under traffic', () => {
     await more(100);
     await stream.stop();
     await until('all to be handled', () => handled.length >= stream.total, {
-      deadlineMs: 30_000,
+      deadlineMs: 90_000,
       describe: () => `${String(handled.length)} of ${String(stream.total)}`,
     });
     expect(idsByKey(handled)).to.deep.equal(stream.sent);

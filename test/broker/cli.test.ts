@@ -15,7 +15,7 @@ const contract = JSON.stringify({
 });
 
 describe('the command line on RabbitMQ', function () {
-  this.timeout(180_000);
+  this.timeout(600_000);
   let url = '';
   before(async function () {
     url = (await broker(this)).url;
@@ -56,7 +56,7 @@ describe('the command line on RabbitMQ', function () {
           const { stdout } = await waybill(away, 'dead', 'list', '--json');
           return stdout === '' ? undefined : parseJson(stdout);
         },
-        { deadlineMs: 60_000 },
+        { deadlineMs: 180_000 },
       );
       expect(dead).to.include({ endpoint: 'router', route: 'orders', code: 'WB_EXPRESSION_FAILED' });
       expect((await waybill(away, 'dead', 'discard', '--key', 'b')).stdout).to.equal('discarded 1 dead letter\n');

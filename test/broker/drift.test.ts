@@ -11,7 +11,7 @@ import { until } from '../support/until.ts';
 const SKETCH = { endpoints: { oms: { takes: ['shop.order.placed@1'], partitions: 2 }, mail: {} } };
 
 describe('what drifted on a RabbitMQ with the management plugin', function () {
-  this.timeout(60_000);
+  this.timeout(240_000);
   let node: BrokerNode;
   let management = '';
   let bus: RabbitBus;

@@ -29,7 +29,7 @@ interface Permissions {
 }
 
 describe('what `waybill grants` prints', function () {
-  this.timeout(180_000);
+  this.timeout(600_000);
   let node: BrokerNode;
   const bus = busName('grants');
   const names = namesOf(bus);
@@ -121,7 +121,7 @@ services:
     await oms.start();
     await using shop = await connect({ service: 'shop', url: urlOf(user('shop')), log: testLog });
     await untyped(shop).publish('shop.order.placed@1', { id: 'o-1' });
-    await until('the dead letter', async () => (await operator.transport.dead.count()) === 1, { deadlineMs: 60_000 });
+    await until('the dead letter', async () => (await operator.transport.dead.count()) === 1, { deadlineMs: 180_000 });
     expect(attempts).to.equal(2);
     await using watcher = await openBus({ url: urlOf(user('watcher')), log: testLog });
     expect(await watcher.transport.stats()).to.include({ dead: 1 });

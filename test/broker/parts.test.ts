@@ -8,7 +8,7 @@ import { shopFiles, stockFiles } from '../support/part-folders.ts';
 import { removeBus } from '../support/rabbit-bus.ts';
 
 describe('two repositories on one RabbitMQ', function () {
-  this.timeout(180_000);
+  this.timeout(600_000);
   let url = '';
   before(async function () {
     url = (await broker(this)).url;

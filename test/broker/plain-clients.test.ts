@@ -64,7 +64,7 @@ interface Taken {
 const TYPE = 'shop.order.placed@1';
 
 describe('clients without the SDK', function () {
-  this.timeout(60_000);
+  this.timeout(240_000);
   let clients: PlainClients;
   let url = '';
   const bus = busName('plain');

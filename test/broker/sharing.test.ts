@@ -13,7 +13,7 @@ import { until } from '../support/until.ts';
 const PARTITIONS = 8;
 const ORDERS = { endpoints: { oms: { takes: ['shop.order.placed@1'], partitions: PARTITIONS } } };
 /** Within how long shares are even again after someone came or went: seconds; the rest is for a loaded machine. */
-const EVEN = { deadlineMs: 20_000 };
+const EVEN = { deadlineMs: 60_000 };
 
 /** Most messages that wait or are in hand. */
 const AHEAD = 400;
@@ -65,7 +65,7 @@ class Stream {
 }
 
 describe('sharing partitions on RabbitMQ', function () {
-  this.timeout(120_000);
+  this.timeout(480_000);
   let url = '';
   const buses: RabbitBus[] = [];
   const proxies: TcpProxy[] = [];

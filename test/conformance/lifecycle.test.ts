@@ -95,7 +95,7 @@ conformance('life of a connection', ({ open, create, harness }) => {
   });
 
   it('goes on by itself after its connection broke: nothing acknowledged is lost, each key in order', async function () {
-    this.timeout(60_000);
+    this.timeout(240_000);
     const bus = await create({ endpoints: ORDERS });
     if (bus.cut === undefined) return this.skip();
     const transport = await bus.connect();
@@ -117,7 +117,7 @@ conformance('life of a connection', ({ open, create, harness }) => {
         ),
       );
     }
-    await until('every message', () => new Set(collector.ids).size === messages.length, { deadlineMs: 30_000 });
+    await until('every message', () => new Set(collector.ids).size === messages.length, { deadlineMs: 90_000 });
     expectKeyOrder(collector.deliveries, 30);
     expect(
       statuses.some(({ connected }) => !connected),
@@ -127,7 +127,7 @@ conformance('life of a connection', ({ open, create, harness }) => {
   });
 
   it('gives an answer by name to sends that are in flight when the connection breaks', async function () {
-    this.timeout(60_000);
+    this.timeout(240_000);
     const bus = await create({ endpoints: ORDERS });
     if (bus.cut === undefined) return this.skip();
     const transport = await bus.connect();
@@ -142,31 +142,29 @@ conformance('life of a connection', ({ open, create, harness }) => {
       ),
     );
     await bus.cut();
-    const acknowledged = (await within('an answer to each', Promise.all(sends), 20_000)).filter(
-      (id) => id !== undefined,
-    );
+    const acknowledged = (await within('an answer to each', Promise.all(sends))).filter((id) => id !== undefined);
     const collector = await Collector.drain(transport, 'oms');
     await until('what was acknowledged', () => acknowledged.every((id) => collector.ids.includes(id)), {
-      deadlineMs: 20_000,
+      deadlineMs: 60_000,
     });
   });
 
   it('ends a close, and gives sends in flight an answer by name, while the far side reads nothing more', async function () {
-    this.timeout(60_000);
+    this.timeout(240_000);
     const { bus, transport } = await open({ endpoints: ORDERS });
     if (bus.freeze === undefined || bus.thaw === undefined) return this.skip();
     bus.freeze();
     const body = Buffer.from(JSON.stringify('x'.repeat(500_000)));
     const sends = Array.from({ length: 20 }, () => rejection(transport.send([outgoing({ body })])));
-    await within('the close', transport.close(), 25_000);
-    for (const refused of await within('the answers', Promise.all(sends), 1_000)) {
+    await within('the close', transport.close());
+    for (const refused of await within('the answers', Promise.all(sends))) {
       expect(refused).to.have.property('code', 'WB_CLOSED');
     }
     bus.thaw();
   });
 
   it('revokes what was in hand when the connection breaks, and delivers it again', async function () {
-    this.timeout(60_000);
+    this.timeout(240_000);
     const bus = await create({ endpoints: ORDERS });
     if (bus.cut === undefined) return this.skip();
     const transport = await bus.connect();
@@ -175,9 +173,9 @@ conformance('life of a connection', ({ open, create, harness }) => {
     const had = [...(await collector.atLeast(20))];
     await bus.cut();
     await until('the leases to be revoked', () => had.every(({ lease }) => lease.revoked && lease.signal.aborted), {
-      deadlineMs: 15_000,
+      deadlineMs: 45_000,
     });
-    await until('all again', () => collector.deliveries.length >= 40, { deadlineMs: 30_000 });
+    await until('all again', () => collector.deliveries.length >= 40, { deadlineMs: 90_000 });
     const again = collector.deliveries.slice(20).filter(({ lease }) => !lease.revoked);
     expectKeyOrder(again, 4);
     await collector.settle(again);

@@ -28,7 +28,7 @@ async function bury(transport: Transport, count: number): Promise<DeadLetter[]> 
       }),
     ),
   );
-  await until('the letters', async () => (await transport.dead.count()) === count, { deadlineMs: 15_000 });
+  await until('the letters', async () => (await transport.dead.count()) === count, { deadlineMs: 45_000 });
   for (const collector of collectors) {
     await collector.settled();
     await collector.close();
@@ -185,7 +185,7 @@ conformance('dead letters and parked messages', ({ open, harness }) => {
   });
 
   it('loses no letter when the process that redrives is killed', async function () {
-    this.timeout(60_000);
+    this.timeout(240_000);
     const { bus, transport } = await open({ endpoints: FLOW });
     const messages = Array.from({ length: 60 }, (_, n) => message({ id: `m${String(n)}`, key: `k${String(n)}` }));
     await transport.send(onBus(messages));
@@ -255,7 +255,7 @@ conformance('dead letters and parked messages', ({ open, harness }) => {
   });
 
   it(`lists thousands of letters in pages (${harness.kind})`, async function () {
-    this.timeout(60_000);
+    this.timeout(240_000);
     const { transport } = await open({ endpoints: FLOW });
     const messages = Array.from({ length: 3_000 }, (_, n) => message({ id: `m${String(n)}`, key: `k${String(n)}` }));
     await transport.send(onBus(messages));

@@ -106,7 +106,7 @@ conformance("a transport's own store", ({ harness, open }) => {
   });
 
   it('changes no state without settling, nor settles without the state, when a process is killed in the middle', async function () {
-    this.timeout(120_000);
+    this.timeout(480_000);
     const { bus, transport } = await open({ endpoints: FLOW });
     const mail = await Collector.drain(transport, 'mail', 1_000);
     const count = 120;

@@ -18,7 +18,7 @@ class Answers {
 
   async atLeast(count: number): Promise<void> {
     await until(`${String(count)} answers`, () => this.got.length >= count, {
-      deadlineMs: 20_000,
+      deadlineMs: 60_000,
       describe: () => String(this.got.length),
     });
   }
@@ -64,20 +64,20 @@ conformance('answers', ({ open, create }) => {
   });
 
   it('keeps what nobody is there for in the parking lot, and does not hold up who sends it', async function () {
-    this.timeout(40_000);
+    this.timeout(160_000);
     const { transport } = await open({ endpoints: PRICING });
     const answers = new Answers();
     const replies = await transport.openReplies(answers.take);
     await replies.close();
     await within('the send', transport.send([outgoing({ id: 'late' }, { reply: `${replies.address}.t` })]));
-    await until('the parked answer', async () => (await transport.parked.count()) === 1, { deadlineMs: 20_000 });
+    await until('the parked answer', async () => (await transport.parked.count()) === 1, { deadlineMs: 60_000 });
     const [letter] = await all(transport.parked.list());
     expect(letter?.message.envelope.id).to.equal('late');
     expect(answers.got).to.have.length(0);
   });
 
   it('settles a request whose asker is gone although the parking lot is full', async function () {
-    this.timeout(40_000);
+    this.timeout(160_000);
     const { transport } = await open({ endpoints: PRICING, parking: 1 });
     const collector = await Collector.start(transport, 'pricing');
     // A full lot of the broker takes one more.
@@ -95,7 +95,7 @@ conformance('answers', ({ open, create }) => {
   });
 
   it('keeps its address when the connection breaks, and is ready again by itself', async function () {
-    this.timeout(60_000);
+    this.timeout(240_000);
     const bus = await create({ endpoints: PRICING });
     if (bus.cut === undefined) return this.skip();
     const transport = await bus.connect();
@@ -106,9 +106,9 @@ conformance('answers', ({ open, create }) => {
       lost ||= !connected;
     });
     await bus.cut();
-    await until('the loss', () => lost, { deadlineMs: 20_000 });
-    await until('the connection', () => transport.status().connected, { deadlineMs: 20_000 });
-    await within('the address', replies.ready(), 20_000);
+    await until('the loss', () => lost, { deadlineMs: 60_000 });
+    await until('the connection', () => transport.status().connected, { deadlineMs: 60_000 });
+    await within('the address', replies.ready());
     const collector = await Collector.start(transport, 'pricing', {
       each: (delivery) => ({
         ...done(delivery),

@@ -94,20 +94,26 @@ conformance('settling', ({ open }) => {
     expect((await transport.stats()).ledger.done).to.be.at.least(1);
   });
 
-  it('delivers a retry again after its delay with its attempts, and lets others pass', async () => {
+  it('lets others pass a retry that is delayed', async () => {
     const { transport } = await open({ endpoints: { oms: { takes: ['shop.order.placed@1'], ordering: 'none' } } });
-    await transport.send([outgoing({ id: 'failing', key: 'k' })]);
-    const collector = await Collector.start(transport, 'oms');
-    const delivery = await one(collector);
-    await collector.consumer.settle([{ delivery, outcome: 'retry', delayMs: 1_000, attempts: [FAILED] }]);
+    const { collector, delivery } = await inHand(transport, 'failing');
+    await collector.consumer.settle([{ delivery, outcome: 'retry', delayMs: 3_600_000, attempts: [FAILED] }]);
     await until('it to be counted as delayed', async () => {
       const stats = await transport.stats();
       return stats.endpoints.find(({ name }) => name === 'oms')?.delayed === 1;
     });
     await transport.send([outgoing({ id: 'other', key: 'k' })]);
-    await collector.atLeast(3);
-    const again = await one(collector, 3);
-    expect(collector.ids).to.deep.equal(['failing', 'other', 'failing']);
+    await collector.atLeast(2);
+    expect(collector.ids).to.deep.equal(['failing', 'other']);
+  });
+
+  it('delivers a retry again after its delay, with its attempts', async () => {
+    const { transport } = await open({ endpoints: { oms: { takes: ['shop.order.placed@1'], ordering: 'none' } } });
+    await transport.send([outgoing({ id: 'failing', key: 'k' })]);
+    const collector = await Collector.start(transport, 'oms');
+    const delivery = await one(collector);
+    await collector.consumer.settle([{ delivery, outcome: 'retry', delayMs: 1_000, attempts: [FAILED] }]);
+    const again = await one(collector, 2);
     expect(again.attempts).to.deep.equal([FAILED]);
     expect(again.message).to.deep.equal(delivery.message);
     const second = { ...FAILED, error: 'again' };
@@ -246,7 +252,7 @@ conformance('settling', ({ open }) => {
   });
 
   it('never ends a delivery without its results when a process is killed in the middle', async function () {
-    this.timeout(60_000);
+    this.timeout(240_000);
     const { bus, transport } = await open({ endpoints: FLOW });
     const mail = await Collector.drain(transport, 'mail', 1_000);
     await transport.send(onBus(rounds(10, 30)));
@@ -268,7 +274,7 @@ conformance('settling', ({ open }) => {
       each: (delivery) => done(delivery, [outgoing({ ...delivery.message.envelope, type: 'shop.mail.asked' })]),
     });
     await until('a result of every delivery', () => new Set(mail.ids).size === 300, {
-      deadlineMs: 30_000,
+      deadlineMs: 90_000,
       describe: () => String(new Set(mail.ids).size),
     });
     await rest.settled();

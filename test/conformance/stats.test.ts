@@ -143,7 +143,7 @@ conformance('stats', ({ open, harness }) => {
   });
 
   it('keeps an exact ledger and its tallies over a close and over a kill', async function () {
-    this.timeout(60_000);
+    this.timeout(240_000);
     const { bus, transport } = await open({ endpoints: FLOW });
     if (harness.kind !== 'embedded') return this.skip();
     await transport.send([outgoing()], { tally: { 'service.shop.published': 1 } });

@@ -15,7 +15,7 @@ conformance('suspects of a crash', ({ create, open }) => {
   });
 
   it('suspects what a killed process had in hand, twice at the latest, and counts how often it was begun over processes', async function () {
-    this.timeout(60_000);
+    this.timeout(240_000);
     const bus = await create({ endpoints: ORDERS });
     const sender = await bus.peer();
     await sender.send(onBus(series('k', 3)));

@@ -100,7 +100,7 @@ async function killAndJudge(context: Mocha.Context, transport: (folder: string) 
       'everything acknowledged to be handled or a dead letter',
       async () => (found = await judge()).lost.length === 0,
       {
-        deadlineMs: 60_000,
+        deadlineMs: 180_000,
         describe: () => `${String(found.lost.length)} lost: ${found.lost.slice(0, 10).join(', ')}`,
       },
     );

@@ -18,7 +18,7 @@ const pages = readPages();
 
 describe('documentation', function () {
   // Commands and the type checker take their time on a busy machine.
-  this.timeout(120_000);
+  this.timeout(480_000);
 
   for (const page of pages) {
     describe(page.file, () => {

@@ -36,7 +36,7 @@ const NETWORK: Readonly<Record<string, Fault>> = {
   },
   'the network is slow': async ({ proxy, traffic }) => {
     proxy.slow(250);
-    await traffic.flows(traffic.standing(), 60_000);
+    await traffic.flows(traffic.standing(), 180_000);
     proxy.slow(0);
   },
 };
@@ -99,20 +99,20 @@ describe('faults under load', () => {
     return scene;
   };
   after(async function () {
-    this.timeout(60_000);
+    this.timeout(240_000);
     await scene?.traffic.dispose();
     await proxy?.close();
   });
 
   for (const [what, fault] of Object.entries({ ...NETWORK, ...PROCESSES, ...BROKER })) {
     it(`lose nothing and break no order when ${what}; traffic resumes by itself`, async function () {
-      this.timeout(180_000);
+      this.timeout(600_000);
       await survives(given().traffic, () => fault(given()));
     });
   }
 
   it('lose nothing and break no order when routers of two editions work side by side', async function () {
-    this.timeout(180_000);
+    this.timeout(600_000);
     const { traffic, node } = given();
     const next = await mkdtemp(join(tmpdir(), 'waybill-edition-'));
     try {
@@ -121,7 +121,7 @@ describe('faults under load', () => {
         await traffic.apply(next);
         // The old ones know another edition than the one that is applied, the new one none but it.
         await traffic.add('router', next);
-        await traffic.flows(traffic.standing(), 60_000);
+        await traffic.flows(traffic.standing(), 180_000);
         await traffic.one('router').kill();
       });
     } finally {

@@ -8,7 +8,7 @@ const SEED = Number(process.env['WAYBILL_SOAK_SEED'] ?? Date.now() % 1_000_000);
 describe('a soak', () => {
   it('loses nothing while the broker, routers and consumers are killed; `npm run soak` is the long form', async function () {
     const { url, node } = await broker(this);
-    this.timeout(240_000);
+    this.timeout(600_000);
     const lines: string[] = [`seed ${String(SEED)}`];
     const { verdict, recoveries } = await soak({
       messages: 20_000,

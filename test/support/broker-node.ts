@@ -149,7 +149,7 @@ export async function startNode(
     output = '';
     epmd ??= launch(root === '' ? (onPath('epmd') ?? 'epmd') : join(root, '/usr/bin/epmd'), []);
     // The server would start one of its own, which outlives it.
-    await until('epmd', () => listens(epmdPort), { deadlineMs: 60_000 });
+    await until('epmd', () => listens(epmdPort), { deadlineMs: 180_000 });
     const starting = launch(server, []);
     node = starting;
     const log = join(outer, 'log', `${nodeName(port)}.log`);

@@ -82,12 +82,12 @@ export class Called implements AsyncDisposable {
   async says(text: string): Promise<void> {
     const said = (): boolean => this.stdout.includes(text) || this.stderr.includes(text);
     const describe = (): string => `${this.stdout}\n${this.stderr}`;
-    await until(`"${text}"`, () => said() || this.#child.exitCode !== null, { deadlineMs: 30_000, describe });
+    await until(`"${text}"`, () => said() || this.#child.exitCode !== null, { deadlineMs: 90_000, describe });
     if (!said()) throw new Error(`the command ended and did not say "${text}"; found ${describe()}`);
   }
 
   async end(): Promise<Ran> {
-    const code = await within(`the command, which said ${this.stdout}${this.stderr},`, this.#ended, 60_000);
+    const code = await within(`the command, which said ${this.stdout}${this.stderr},`, this.#ended, 180_000);
     return { code, stdout: this.stdout, stderr: this.stderr };
   }
 

@@ -20,7 +20,7 @@ const PYTHON = existsSync('/usr/bin/python3') ? '/usr/bin/python3' : 'python3';
 
 /** Skips the suite where they cannot be had, or fails it with `WAYBILL_TEST_BROKER=required`. */
 export async function plainClients(context: Mocha.Context): Promise<PlainClients> {
-  context.timeout(300_000);
+  context.timeout(600_000);
   await installationsEnd();
   if (!(await present()) && (await mayInstall())) {
     await installPackages(['python3-pika', 'amqp-tools'], (line) => process.stderr.write(`${line}\n`));

@@ -1,9 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
+/** `WAYBILL_TEST_PATIENCE` multiplies them: what breaks on purpose need not be waited for as long. */
+const PATIENCE = Number(process.env['WAYBILL_TEST_PATIENCE'] ?? '1');
 /** How long a test waits for something before it fails: long, since a loaded machine is no fault. @unit milliseconds */
-const DEADLINE = 30_000;
+const DEADLINE = 90_000;
 /** How long what must end by itself may take. @unit milliseconds */
-const END = 15_000;
+const END = 60_000;
 
 /**
  * Waits until `probe` gives something other than undefined, false or null, and resolves to it.
@@ -15,7 +17,7 @@ export async function until<T>(
   probe: () => T | undefined | null | false | Promise<T | undefined | null | false>,
   options: { deadlineMs?: number; describe?: () => string } = {},
 ): Promise<T> {
-  const deadlineMs = options.deadlineMs ?? DEADLINE;
+  const deadlineMs = (options.deadlineMs ?? DEADLINE) * PATIENCE;
   const end = performance.now() + deadlineMs;
   for (;;) {
     const value = await probe();
@@ -29,7 +31,8 @@ export async function until<T>(
 }
 
 /** Rejects, naming `what`, when the promise is not settled by then. */
-export async function within<T>(what: string, promise: Promise<T>, deadlineMs: number = END): Promise<T> {
+export async function within<T>(what: string, promise: Promise<T>, ms: number = END): Promise<T> {
+  const deadlineMs = ms * PATIENCE;
   const giveUp = new AbortController();
   try {
     return await Promise.race([

@@ -29,7 +29,7 @@ async function supervise(config: string): Promise<{ readonly crashes: number; re
       if (typeof id === 'string') handled.add(id);
     });
     const crashed = (): boolean => child.exitCode !== null || child.signalCode !== null;
-    await until('a crash, or all handled', () => crashed() || handled.size === ORDERS - 1, { deadlineMs: 30_000 });
+    await until('a crash, or all handled', () => crashed() || handled.size === ORDERS - 1, { deadlineMs: 90_000 });
     if (!crashed()) {
       child.send('close');
       await exit;
@@ -58,7 +58,7 @@ function expectOnlyTheDeadly(
 
 throughServices('a message that kills its process', (bus) => {
   it('is found out and kept as a dead letter; all others are handled', async function () {
-    this.timeout(90_000);
+    this.timeout(360_000);
     await publishOrders(bus().folder);
     const { crashes, handled } = await supervise(bus().folder);
     expect(handled.size).to.equal(ORDERS - 1);
@@ -69,7 +69,7 @@ throughServices('a message that kills its process', (bus) => {
 
 describe('a message that kills the owner of the folder', () => {
   it('is found out and kept as a dead letter; all others are handled', async function () {
-    this.timeout(90_000);
+    this.timeout(360_000);
     const folder = await mkdtemp(join(tmpdir(), 'waybill-'));
     try {
       await writeRetail(folder, { bus: 'retail', transport: `embedded:${folder}/store` });

@@ -25,7 +25,7 @@ class Notes {
     return this.messages.map(({ id }) => id);
   }
 
-  async atLeast(count: number, deadlineMs = 15_000): Promise<readonly Message[]> {
+  async atLeast(count: number, deadlineMs = 45_000): Promise<readonly Message[]> {
     await until(`${String(count)} messages`, () => this.messages.length >= count, {
       deadlineMs,
       describe: () => String(this.messages.length),
@@ -43,7 +43,7 @@ async function letters(office: Office, count: number): Promise<readonly DeadLett
       found = await all(office.list());
       return found.length === count;
     },
-    { deadlineMs: 20_000, describe: () => String(found.length) },
+    { deadlineMs: 60_000, describe: () => String(found.length) },
   );
   return found;
 }
@@ -262,7 +262,7 @@ throughServices('handling', (bus) => {
     await notes.atLeast(before + 1);
     expect(service.paused, 'a probe that fails keeps it paused').to.not.equal(undefined);
     down = false;
-    await until('the resumption', () => service.paused === undefined, { deadlineMs: 15_000 });
+    await until('the resumption', () => service.paused === undefined, { deadlineMs: 45_000 });
     const ok = (): number => new Set(notes.ids).size;
     await until('all', () => ok() === 30);
     expect(await transport.dead.count()).to.equal(0);
@@ -384,7 +384,7 @@ throughServices('handling', (bus) => {
     const shop = await bus().connect('shop');
     const { id } = await shop.publish('shop.order.placed@1', { id: 'k' });
     await notes.atLeast(1);
-    await within('close', service.close({ timeoutMs: 200 }), 5_000);
+    await within('close', service.close({ timeoutMs: 200 }));
     const next = new Notes();
     await oms(next.handler());
     await next.atLeast(1);

@@ -10,7 +10,7 @@ import type { UntypedResponder, UntypedService } from '../../support/untyped.ts'
 import { throughServices } from './services.ts';
 
 const QUOTE = 'pricing.quote@1';
-const LONG = { timeoutMs: 30_000 };
+const LONG = { timeoutMs: 180_000 };
 
 const skuOf = ({ data }: Message): string => (data as { sku: string }).sku;
 const price: UntypedResponder = (message) => ({ sku: skuOf(message), price: skuOf(message).length });
@@ -31,7 +31,7 @@ class Child {
   }
 
   async heard(text: string): Promise<void> {
-    await until(`"${text}" from a child`, () => this.said.includes(text), { deadlineMs: 60_000 });
+    await until(`"${text}" from a child`, () => this.said.includes(text), { deadlineMs: 180_000 });
   }
 
   async kill(): Promise<void> {
@@ -88,7 +88,7 @@ throughServices(
     });
 
     it('are answered each to the one who asked, a thousand at a time from several', async function () {
-      this.timeout(60_000);
+      this.timeout(240_000);
       await pricing(async (message, context) => {
         await new Promise((resolve) => setImmediate(resolve));
         return price(message, context);
@@ -117,29 +117,29 @@ throughServices(
     });
 
     it('fail at once, by name, when the responder gives them up', async function () {
-      this.timeout(60_000);
+      this.timeout(240_000);
       await pricing((message) => {
         if (skuOf(message) === 'wrong') return { sku: 1 };
         throw new WaybillError('WB_STEP_FAILED', 'there is no such article');
       });
       const shop = await bus().connect('shop');
-      const failed = await within('the answer', rejection(shop.request(QUOTE, { sku: 'a' }, LONG)), 20_000);
+      const failed = await within('the answer', rejection(shop.request(QUOTE, { sku: 'a' }, LONG)));
       expect(failed).to.have.property('code', 'WB_REQUEST_FAILED');
       expect(failed.message).to.contain('/pricing').and.contain('WB_STEP_FAILED: there is no such article');
       expect(failed.cause).to.have.property('code', 'WB_STEP_FAILED');
-      const wrong = await within('the answer', rejection(shop.request(QUOTE, { sku: 'wrong' }, LONG)), 20_000);
+      const wrong = await within('the answer', rejection(shop.request(QUOTE, { sku: 'wrong' }, LONG)));
       expect(wrong).to.have.property('code', 'WB_REQUEST_FAILED');
       expect(wrong.message).to.contain('WB_CONTRACT_VIOLATED');
-      await until('the letters', async () => (await bus().transport.dead.count()) === 2, { deadlineMs: 20_000 });
+      await until('the letters', async () => (await bus().transport.dead.count()) === 2, { deadlineMs: 60_000 });
     });
 
     it('fail at once, by name, when a route gives them up or lets them not through', async function () {
-      this.timeout(60_000);
+      this.timeout(240_000);
       const erp = await bus().connect('erp');
       await erp.respond('erp.price.ask@1', () => ({ total: 1 })).start();
       const shop = await bus().connect('shop');
       const ask = (quantity: number): Promise<Error> =>
-        within('the answer', rejection(shop.request('pricing.estimate@1', { sku: 'a', quantity }, LONG)), 20_000);
+        within('the answer', rejection(shop.request('pricing.estimate@1', { sku: 'a', quantity }, LONG)));
       expect((await ask(1_000)).message)
         .to.contain('WB_CONTRACT_VIOLATED')
         .and.contain('amount');
@@ -166,7 +166,7 @@ throughServices(
     });
 
     it('end at their deadline, saying who is not there, and are not answered late', async function () {
-      this.timeout(60_000);
+      this.timeout(240_000);
       const shop = await bus().connect('shop');
       const failed = await within(
         'the deadline',
@@ -180,7 +180,7 @@ throughServices(
         handled.push(skuOf(message));
         return price(message, context);
       });
-      await until('the letter', async () => (await bus().transport.dead.count()) === 1, { deadlineMs: 20_000 });
+      await until('the letter', async () => (await bus().transport.dead.count()) === 1, { deadlineMs: 60_000 });
       const [letter] = await all(bus().transport.dead.list());
       expect(letter).to.have.property('code', 'WB_EXPIRED');
       await shop.request(QUOTE, { sku: 'in time' }, LONG);
@@ -188,7 +188,7 @@ throughServices(
     });
 
     it('end at their deadline, saying that the responder is paused', async function () {
-      this.timeout(60_000);
+      this.timeout(240_000);
       const service = await pricing(price);
       service.pause('stock-taking');
       const shop = await bus().connect('shop');
@@ -200,7 +200,7 @@ throughServices(
           expect(failed).to.have.property('code', 'WB_REQUEST_TIMEOUT');
           return failed.message.includes('the service pricing is paused: stock-taking');
         },
-        { deadlineMs: 40_000 },
+        { deadlineMs: 120_000 },
       );
     });
 
@@ -216,7 +216,7 @@ throughServices(
       const again = { envelope, body: Buffer.from(JSON.stringify(data)) };
       await bus().transport.send([{ to: { reply: asked[0]?.replyTo ?? '' }, message: again }]);
       await until('the count', async () => (await bus().transport.stats()).tallies['service.shop.late'] === 1, {
-        deadlineMs: 20_000,
+        deadlineMs: 60_000,
       });
       expect((await bus().transport.stats()).parked).to.equal(0);
     });
@@ -241,12 +241,12 @@ throughServices(
       expect(await request).to.include({ code: 'WB_CLOSED', retryable: true });
       gate.abort();
       await until('the answer in the parking lot', async () => (await bus().transport.parked.count()) === 1, {
-        deadlineMs: 20_000,
+        deadlineMs: 60_000,
       });
     });
 
     it('of a handler repeat with the same id when it is tried again', async function () {
-      this.timeout(60_000);
+      this.timeout(240_000);
       const ids: string[] = [];
       const erp = await bus().connect('erp');
       await erp
@@ -273,7 +273,7 @@ throughServices(
     });
 
     it('are answered by another responder when the first is killed in the middle', async function () {
-      this.timeout(90_000);
+      this.timeout(360_000);
       const first = await child('responder');
       await first.heard('ready');
       const shop = await bus().connect('shop');
@@ -285,7 +285,7 @@ throughServices(
     });
 
     it('of a requester that was killed leave the responder free for others', async function () {
-      this.timeout(90_000);
+      this.timeout(360_000);
       const asked: string[] = [];
       const gate = new AbortController();
       const opened = new Promise<void>((resolve) => {
@@ -299,13 +299,13 @@ throughServices(
         return price(message, context);
       });
       const orphan = await child('requester');
-      await until('the request in hand', () => asked.includes('orphan'), { deadlineMs: 60_000 });
+      await until('the request in hand', () => asked.includes('orphan'), { deadlineMs: 180_000 });
       await orphan.kill();
       gate.abort();
       const shop = await bus().connect('shop');
       expect((await shop.request(QUOTE, { sku: 'orphan' }, LONG)).data).to.deep.equal({ sku: 'orphan', price: 6 });
       await until('the settlement', async () => (await bus().transport.stats()).ledger.waiting === 0, {
-        deadlineMs: 30_000,
+        deadlineMs: 90_000,
       });
       expect(await bus().transport.dead.count()).to.equal(0);
     });

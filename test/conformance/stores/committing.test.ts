@@ -168,7 +168,7 @@ storeConformance('a store', ({ open, shared }) => {
   });
 
   it('counts right however many count at once', async function () {
-    this.timeout(60_000);
+    this.timeout(240_000);
     const stores = await Promise.all(Array.from({ length: shared ? 2 : 1 }, () => open()));
     const add = async (worker: number, n: number): Promise<void> => {
       const store = stores[worker % stores.length];

@@ -48,12 +48,12 @@ class Counter {
 
 storeConformance('a process with a store that is killed', ({ open, shared, target }) => {
   it('leaves all of a unit or nothing, and all that was answered', async function () {
-    this.timeout(180_000);
+    this.timeout(600_000);
     let expected = KEYS.map(() => 0);
     for (const [turn, least] of [1, 40, 83, 160].entries()) {
       const counter = new Counter(target(), `p${String(turn)}`);
       try {
-        await until('it to count', () => counter.done.size >= least, { deadlineMs: 60_000 });
+        await until('it to count', () => counter.done.size >= least, { deadlineMs: 180_000 });
       } finally {
         await counter.kill();
       }
@@ -76,15 +76,15 @@ storeConformance('a process with a store that is killed', ({ open, shared, targe
 
   it('does not hold up those who share it', async function () {
     if (!shared) return this.skip();
-    this.timeout(120_000);
+    this.timeout(480_000);
     const counters = ['left', 'right'].map((name) => new Counter(target(), name));
     const [left, right] = counters;
     if (left === undefined || right === undefined) throw new Error('no counters');
     try {
-      await until('both to count', () => left.done.size >= 30 && right.done.size >= 30, { deadlineMs: 60_000 });
+      await until('both to count', () => left.done.size >= 30 && right.done.size >= 30, { deadlineMs: 180_000 });
       await left.kill();
       const had = right.done.size;
-      await until('the other to go on', () => right.done.size >= had + 50, { deadlineMs: 60_000 });
+      await until('the other to go on', () => right.done.size >= had + 50, { deadlineMs: 180_000 });
     } finally {
       await Promise.all(counters.map((counter) => counter.kill()));
     }

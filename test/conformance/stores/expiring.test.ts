@@ -30,7 +30,7 @@ async function pass(store: Store, clock: ManualClock, ms: number): Promise<void>
 
 storeConformance('states', ({ open }) => {
   it('that end by themselves read as if there were none from then on, and are swept', async function () {
-    this.timeout(120_000);
+    this.timeout(480_000);
     const clock = new ManualClock();
     const store = await open(clock);
     const forgetAtMs = clock.now() + 10 * MINUTE;
@@ -60,7 +60,7 @@ storeConformance('states', ({ open }) => {
 
 storeConformance('records', ({ open, shared }) => {
   it('go no sooner than 15 minutes after their delivery is settled, and the states stay', async function () {
-    this.timeout(120_000);
+    this.timeout(480_000);
     const clock = new ManualClock();
     const store = await open(clock);
     store.settled(done(await store.commit(unit('m1', [change('a', 0, 'one')]))));
@@ -70,7 +70,7 @@ storeConformance('records', ({ open, shared }) => {
   });
 
   it('do not go before their delivery is settled, however long that takes', async function () {
-    this.timeout(120_000);
+    this.timeout(480_000);
     const clock = new ManualClock();
     const store = await open(clock);
     const token = done(await store.commit(unit('slow')));
@@ -83,7 +83,7 @@ storeConformance('records', ({ open, shared }) => {
   });
 
   it('of an inbox are kept as long as it says, and do not go before they are settled', async function () {
-    this.timeout(120_000);
+    this.timeout(480_000);
     const clock = new ManualClock();
     const store = await open(clock);
     store.settled(done(await store.commit(unit('kept', [], { keepMs: 7 * DAY }))));
@@ -99,7 +99,7 @@ storeConformance('records', ({ open, shared }) => {
   });
 
   it('that a process left unsettled are found by whoever gets the message, who may settle them', async function () {
-    this.timeout(120_000);
+    this.timeout(480_000);
     const clock = new ManualClock();
     const before = await open(clock);
     done(await before.commit(unit('left')));
@@ -116,7 +116,7 @@ storeConformance('records', ({ open, shared }) => {
   });
 
   it('that nobody ever settled go after 60 days', async function () {
-    this.timeout(120_000);
+    this.timeout(480_000);
     const clock = new ManualClock();
     const before = await open(clock);
     for (let n = 0; n < 30; n++) done(await before.commit(unit(`left${String(n)}`)));
@@ -129,7 +129,7 @@ storeConformance('records', ({ open, shared }) => {
   });
 
   it('that a repeat found may be settled by it as well', async function () {
-    this.timeout(120_000);
+    this.timeout(480_000);
     const clock = new ManualClock();
     const store = await open(clock);
     done(await store.commit(unit('m1')));
@@ -141,7 +141,7 @@ storeConformance('records', ({ open, shared }) => {
   });
 
   it('go in pieces, all of them', async function () {
-    this.timeout(180_000);
+    this.timeout(600_000);
     const clock = new ManualClock();
     const store = await open(clock);
     const ids = Array.from({ length: 5_000 }, (_, n) => `m${String(n)}`);

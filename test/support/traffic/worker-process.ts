@@ -82,7 +82,7 @@ export class WorkerProcess {
       this.#onQuiet = resolve;
     });
     this.allow(0);
-    await within('the publisher to be quiet', quiet, 60_000);
+    await within('the publisher to be quiet', quiet, 180_000);
     this.#onQuiet = undefined;
   }
 
@@ -91,7 +91,7 @@ export class WorkerProcess {
     if (this.#child === undefined) return;
     this.#wanted = true;
     this.#say('finish');
-    await within(`the end of ${this.role}`, this.exit, 60_000);
+    await within(`the end of ${this.role}`, this.exit, 180_000);
     if (this.fault !== undefined) throw this.fault;
   }
 

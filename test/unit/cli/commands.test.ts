@@ -51,7 +51,7 @@ function json(ran: Ran): Record<string, unknown>[] {
 }
 
 describe('the command line', function () {
-  this.timeout(120_000);
+  this.timeout(480_000);
 
   it('says its version, and what is wrong with a call', async () => {
     await using folder = await workFolder();

@@ -11,7 +11,7 @@ const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const run = promisify(execFile);
 
 describe('waybill init', function () {
-  this.timeout(300_000);
+  this.timeout(600_000);
 
   it('makes a bus without faults, and overwrites nothing', async () => {
     await using folder = await workFolder({ 'package.json': '{"name": "mine"}\n' });

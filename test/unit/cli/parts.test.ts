@@ -5,7 +5,7 @@ import { waybill, workFolder } from '../../support/cli.ts';
 import { ORDER, shopFiles, stockFiles } from '../../support/part-folders.ts';
 
 describe('two repositories on the command line', function () {
-  this.timeout(180_000);
+  this.timeout(600_000);
 
   it('share a bus: each pulls, checks offline, and applies its own part only', async () => {
     await using store = await workFolder();

@@ -102,7 +102,7 @@ const placed = {
 };
 
 describe('generated types', function () {
-  this.timeout(60_000);
+  this.timeout(240_000);
 
   it('are written with their comments, always the same way', () => {
     const text = typesOf({ 'shop.order.placed@1': placed });

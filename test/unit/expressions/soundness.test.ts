@@ -255,7 +255,7 @@ function input(data: unknown): EvaluationInput {
 
 describe('a checked mapping', () => {
   it('has a value for every message of the contract, and the target contract takes it', function () {
-    this.timeout(60_000);
+    this.timeout(240_000);
     const valid = ajv.compile(source);
     const env = { data: typeFromSchema(source), dataName: 'a.b@1' };
     let accepted = 0;

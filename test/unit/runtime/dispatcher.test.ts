@@ -95,7 +95,7 @@ describe('the dispatcher', () => {
   }
 
   it('goes on probing when the lease of a probe is lost', async function () {
-    this.timeout(60_000);
+    this.timeout(240_000);
     const peer = await home.peer();
     await peer.apply(plan({ edition: '1' }));
     await peer.send(onBus(rounds(2, 1)));
@@ -238,7 +238,7 @@ describe('the dispatcher', () => {
   });
 
   it('does not take the failed attempts of a suspect for crashes', async function () {
-    this.timeout(60_000);
+    this.timeout(240_000);
     const transport = await home.open({ bus: 'retail' });
     await transport.apply(plan({ edition: '1' }));
     await transport.send(onBus(series('a', 2)));

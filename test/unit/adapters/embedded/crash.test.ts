@@ -17,7 +17,7 @@ describe('a folder whose owner is killed', () => {
   });
 
   it('holds a ledger that balances, and results exactly where their deliveries ended, at whatever moment that was', async function () {
-    this.timeout(120_000);
+    this.timeout(480_000);
     const first = await home.open({ bus: 'retail' });
     await first.apply(plan({ edition: '1', endpoints: { oms: { partitions: 3 }, erp: {} }, bound: ['oms'] }));
     await first.close();
@@ -94,7 +94,7 @@ describe('a folder whose owner is killed', () => {
   };
 
   it('keeps each key in order while owner after owner is killed under load', async function () {
-    this.timeout(120_000);
+    this.timeout(480_000);
     const publisher = await home.open({ bus: 'retail' });
     await publisher.apply(plan({ edition: '1', endpoints: { oms: { partitions: 4 } } }));
     await publisher.close();

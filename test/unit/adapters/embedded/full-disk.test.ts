@@ -54,7 +54,7 @@ describe('a full disk', () => {
 
   for (const role of ['owner', 'attached'] as const) {
     it(`fails sends by name, loses nothing that was acknowledged, and goes on when there is space (${role})`, async function () {
-      this.timeout(60_000);
+      this.timeout(240_000);
       const owner = await home.open({ bus: 'retail' });
       await owner.apply(plan({ edition: '1', endpoints: { oms: { partitions: 2 } } }));
       const transport = role === 'owner' ? owner : await home.open();
@@ -77,7 +77,7 @@ describe('a full disk', () => {
   }
 
   it('holds up settlements, which take effect once there is space, without a handler seeing an error for ever', async function () {
-    this.timeout(60_000);
+    this.timeout(240_000);
     const transport = await home.open({ bus: 'retail' });
     await transport.apply(plan({ edition: '1', endpoints: { oms: {} } }));
     const ballast = join(home.folder, '..', 'ballast');

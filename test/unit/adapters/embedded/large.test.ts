@@ -16,7 +16,7 @@ describe('large messages', () => {
   });
 
   it('fill the window before their number does, and go on as they are settled', async function () {
-    this.timeout(30_000);
+    this.timeout(120_000);
     const transport = await home.open({ bus: 'retail' });
     await transport.apply(plan({ edition: '1' }));
     const messages = Array.from({ length: 150 }, (_, n) => outgoing({ key: 'k', id: String(n), body: MEGABYTE }));
@@ -38,7 +38,7 @@ describe('large messages', () => {
   });
 
   it('may be sent many at once by an attached process', async function () {
-    this.timeout(60_000);
+    this.timeout(240_000);
     const peer = await home.peer();
     await peer.apply(plan({ edition: '1' }));
     const transport = await home.open({ bus: 'retail' });
