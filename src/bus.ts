@@ -2,7 +2,7 @@ import { checkOptions, type Names } from './client/options.ts';
 import { Service } from './client/service.ts';
 import { type ConfigurationOptions, checkConfiguration } from './config/check.ts';
 import type { Definition } from './config/definition.ts';
-import { parseTransportUrl, type TransportSetting } from './config/transport-url.ts';
+import { parseStoreUrl, parseTransportUrl, type StoreSetting, type TransportSetting } from './config/transport-url.ts';
 import { FaultsError, WaybillError } from './errors.ts';
 import type { TypeRef } from './message.ts';
 import { didYouMean } from './nearest.ts';
@@ -12,9 +12,11 @@ import type { Clock } from './ports/clock.ts';
 import { systemClock } from './ports/clock.ts';
 import type { Grant } from './ports/grants.ts';
 import type { Log } from './ports/log.ts';
+import type { Store } from './ports/store.ts';
 import type { Manifest } from './ports/topology.ts';
 import type { Transport } from './ports/transport.ts';
 import { Host, type Proposal } from './runtime/host.ts';
+import { LazyStore } from './runtime/lazy-store.ts';
 import { ProcessResources } from './runtime/resources.ts';
 
 /** Where the bus is. With neither `config` nor `url`, `WAYBILL_URL` is taken, then the nearest `waybill.yaml`; with both, `url` says
@@ -22,6 +24,11 @@ import { ProcessResources } from './runtime/resources.ts';
 export interface BusOptions extends ConfigurationOptions {
   /** Of the transport: `embedded:<folder>`, `amqp://...?bus=<name>`, `amqps://...`. What was applied there says the rest. */
   readonly url?: string;
+  /**
+   * What steps that remember and inboxes keep their records in: `postgres://...` or `embedded:<folder>`.
+   * @default `WAYBILL_STORE`, then `store` of waybill.yaml
+   */
+  readonly store?: string;
   /** @default pino, JSON lines on standard error, at the level of `WAYBILL_LOG` */
   readonly log?: Log;
   /** Time, timers and jitter; tests hand in their own. @default the system's */
@@ -36,6 +43,7 @@ export interface ConnectOptions extends BusOptions {
 const CONNECT_OPTIONS: Names<ConnectOptions> = {
   service: true,
   url: true,
+  store: true,
   config: true,
   env: true,
   log: true,
@@ -80,10 +88,10 @@ export function serviceOn(
   release: (timeoutMs: number) => Promise<void> = () => Promise.resolve(),
 ): Service {
   if (host.plan.service(name) === undefined) throw unknownService(name, host.plan);
-  const { transport, clock, log } = host;
+  const { transport, clock, log, store } = host;
   host.serve(name);
   const refusal = (type: TypeRef, data: unknown): WaybillError | undefined => host.refusal(name, type, data);
-  return new Service({ name, plan: () => host.plan, refusal, transport, clock, log, release });
+  return new Service({ name, plan: () => host.plan, refusal, transport, clock, log, release, ...(store && { store }) });
 }
 
 /** In what a bus differs from the applied one when it is applied; everything, when nothing was. */
@@ -102,7 +110,7 @@ export async function openBus(options: BusOptions = {}): Promise<Host> {
   const given = options.url ?? (options.config === undefined ? process.env['WAYBILL_URL'] : undefined);
   const setting = given === undefined ? undefined : parseTransportUrl(given, process.cwd());
   if (options.config === undefined && setting !== undefined && namesBus(setting)) {
-    const host = await openApplied(setting, clock, options.log ?? (await openLog(undefined)));
+    const host = await openApplied(setting, clock, options.log ?? (await openLog(undefined)), options.store);
     if (host !== undefined) return host;
   }
   const { plan, part, locate, faults, settings } = await checkConfiguration(options).catch((error: unknown) => {
@@ -113,7 +121,8 @@ export async function openBus(options: BusOptions = {}): Promise<Host> {
   const transport = await openTransport(setting ?? settings.transport, plan.definition, clock, log);
   const own = part && { part: { definition: part, locate } };
   const resources = new ProcessResources({ keyRings: settings.keyRings });
-  return new Host({ plan, source: 'configuration', transport, clock, log, planOf, resources, ...own });
+  const store = storeOf(options.store, settings.store, clock, log);
+  return new Host({ plan, source: 'configuration', transport, clock, log, planOf, resources, ...store, ...own });
 }
 
 /** What is applied, beside the files of one part. */
@@ -161,12 +170,18 @@ function namesBus(setting: TransportSetting): boolean {
 }
 
 /** The bus as it was applied; undefined when nothing was. */
-async function openApplied(setting: TransportSetting, clock: Clock, log: Log): Promise<Host | undefined> {
+async function openApplied(
+  setting: TransportSetting,
+  clock: Clock,
+  log: Log,
+  store: string | undefined,
+): Promise<Host | undefined> {
   const transport = await openTransport(setting, undefined, clock, log);
   try {
     const manifest = await transport.manifest();
     if (manifest !== undefined) {
-      return new Host({ plan: await planOf(manifest), source: 'manifest', transport, clock, log, planOf });
+      const kept = storeOf(store, undefined, clock, log);
+      return new Host({ plan: await planOf(manifest), source: 'manifest', transport, clock, log, planOf, ...kept });
     }
   } catch (error) {
     await transport.close();
@@ -213,6 +228,27 @@ async function openTransport(
   }
   const { openRabbit } = await import('./adapters/rabbitmq/transport.ts');
   return openRabbit({ ...shared, url });
+}
+
+/** @throws WB_OPTION_INVALID */
+function storeOf(
+  given: string | undefined,
+  configured: StoreSetting | undefined,
+  clock: Clock,
+  log: Log,
+): { readonly store?: LazyStore } {
+  const named = given ?? process.env['WAYBILL_STORE'] ?? '';
+  const setting = named === '' ? configured : parseStoreUrl(named, process.cwd());
+  return setting === undefined ? {} : { store: new LazyStore(setting.kind, () => openStore(setting, clock, log)) };
+}
+
+async function openStore(setting: StoreSetting, clock: Clock, log: Log): Promise<Store> {
+  if (setting.kind === 'embedded') {
+    const { openEmbeddedStore } = await import('./adapters/embedded/embedded-store.ts');
+    return openEmbeddedStore({ folder: setting.folder, clock, log });
+  }
+  const { openPostgres } = await import('./adapters/postgres/store.ts');
+  return openPostgres({ url: setting.url.reveal(), clock, log });
 }
 
 /** @throws WB_CONFIG_FAULTS when a newer Waybill applied what this one cannot compile */

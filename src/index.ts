@@ -12,6 +12,7 @@ export {
 } from './bus.ts';
 export type { PublishOptions } from './client/draft.ts';
 export type { Handler, HandlerContext, Responder } from './client/handling.ts';
+export type { HandlerTransaction } from './client/inbox.ts';
 export type { RequestOptions } from './client/requester.ts';
 export type { CloseOptions, HandleOptions, Publication, Receipt, Service } from './client/service.ts';
 export type { AnswerOf, KnownRef, MessageTypes, PayloadOf, ReplyTypes, RequestRef } from './client/types.ts';

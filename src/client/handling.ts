@@ -11,6 +11,7 @@ import { logFields } from '../runtime/failure.ts';
 import { noAnswer, replyAddress } from '../runtime/no-answer.ts';
 import type { Attempting, Process, Verdict } from '../runtime/verdict.ts';
 import { type Drafts, NO_OPTIONS, type PublishOptions, publishedCounter } from './draft.ts';
+import type { HandlerTransaction, Inbox, InboxAttempt } from './inbox.ts';
 import type { Requester, RequestOptions } from './requester.ts';
 import type { Schedule } from './schedule.ts';
 import type { AnswerOf, KnownRef, PayloadOf, RequestRef } from './types.ts';
@@ -36,6 +37,13 @@ export interface HandlerContext {
     data: PayloadOf<Ref>,
     options?: RequestOptions,
   ): Promise<Message<AnswerOf<Ref>>>;
+  /**
+   * The database of the store, in a transaction that ends with the attempt: committed together with the record that the message was
+   * handled, or taken back when the handler throws. The same one whenever it is asked for. Only of a handler with an inbox
+   * (`{ inbox: true }`), where the store is PostgreSQL. Never commit or roll it back yourself.
+   * @throws WB_OPTION_INVALID, WB_STORE_MISSING; WB_STORE_UNAVAILABLE (retryable); WB_CLOSED when the attempt is over
+   */
+  transaction(): Promise<HandlerTransaction>;
   /** Counts from 1. */
   readonly attempt: number;
   /** Aborts when the attempt ran out of time or its delivery was taken back: its result will not count. */
@@ -61,9 +69,13 @@ interface Entry {
   readonly run: (message: Message, context: HandlerContext) => unknown;
   /** Of a responder: what its result becomes. */
   readonly answer: TypeRef | undefined;
+  /** Whether each message is handled once. */
+  readonly once: boolean;
 }
 
-const DONE: Verdict = { outcome: 'done', sends: [] };
+type Done = Extract<Verdict, { readonly unit?: unknown }>;
+
+const DONE: Done = { outcome: 'done', sends: [] };
 
 /** The handlers of one service, by type, as one process of its endpoint. */
 export class Handling {
@@ -75,6 +87,7 @@ export class Handling {
   readonly #log: Log;
   readonly #service: string;
   readonly #counter: string;
+  #inbox: Inbox | undefined;
 
   constructor(service: string, plan: () => Plan, drafts: Drafts, requester: Requester, clock: Clock, log: Log) {
     this.#requester = requester;
@@ -90,13 +103,23 @@ export class Handling {
     return [...this.#handlers.keys()];
   }
 
-  add(ref: TypeRef, handler: Handler): void {
-    this.#handlers.set(ref, { run: handler, answer: undefined });
+  /** Whether a handler asks for an inbox. */
+  get needsInbox(): boolean {
+    return [...this.#handlers.values()].some(({ once }) => once);
+  }
+
+  /** Before the first message, where one is needed. */
+  useInbox(inbox: Inbox): void {
+    this.#inbox = inbox;
+  }
+
+  add(ref: TypeRef, handler: Handler, once: boolean): void {
+    this.#handlers.set(ref, { run: handler, answer: undefined, once });
   }
 
   /** @param answer the type of what it returns */
-  addResponder(ref: TypeRef, answer: TypeRef, responder: Responder): void {
-    this.#handlers.set(ref, { run: responder, answer });
+  addResponder(ref: TypeRef, answer: TypeRef, responder: Responder, once: boolean): void {
+    this.#handlers.set(ref, { run: responder, answer, once });
   }
 
   /** What a requester is told when its request is given up here; nothing where another service is to answer. */
@@ -113,12 +136,33 @@ export class Handling {
     const ref = typeRef(envelope.type, envelope.version);
     const { data, entry } = this.#read(ref, message.body);
     const received: Message = Object.freeze({ ...envelope, data });
-    const context = new Context(this.#drafts, this.#requester, attempting, this.#log, this.#counter);
+    if (entry.once) return this.#once(entry, received, attempting);
+    const context = this.#context(attempting, () => Promise.reject(noInbox(ref)));
     const result = entry.run(received, context);
     const finish = (value: unknown): Verdict => context.verdict(this.#answer(entry, value, envelope));
     // Whatever can be awaited: a query builder's promise, or one of another realm, is no `Promise` of this one.
     return isThenable(result) ? Promise.resolve(result).then(finish) : finish(result);
   };
+
+  async #once(entry: Entry, message: Message, attempting: Attempting): Promise<Verdict> {
+    const { delivery } = attempting;
+    if (this.#inbox === undefined) throw new TypeError('a message came before the inbox was opened');
+    const attempt: InboxAttempt = await this.#inbox.begin(delivery, attempting.signal);
+    try {
+      if (attempt.before !== undefined) return attempt.before;
+      const context = this.#context(attempting, () => attempt.transaction());
+      const value = await entry.run(message, context);
+      const verdict = context.verdict(this.#answer(entry, value, delivery.message.envelope));
+      // What nobody waits for any more leaves no trace: it is handled again.
+      return attempting.live ? await attempt.end(verdict) : verdict;
+    } finally {
+      await attempt.close();
+    }
+  }
+
+  #context(attempting: Attempting, transaction: () => Promise<HandlerTransaction>): Context {
+    return new Context(this.#drafts, this.#requester, attempting, this.#log, this.#counter, transaction);
+  }
 
   /** Checked also where nobody waits for it, so that a responder's fault does not depend on who asks. */
   #answer({ answer }: Entry, value: unknown, request: Envelope): Outgoing | undefined {
@@ -154,6 +198,16 @@ export class Handling {
   }
 }
 
+function noInbox(ref: TypeRef): WaybillError {
+  return new WaybillError(
+    'WB_OPTION_INVALID',
+    `the handler of ${ref} has no inbox, so no transaction to take part in`,
+    {
+      fix: `Write handle('${ref}', ..., { inbox: true }).`,
+    },
+  );
+}
+
 function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
 }
@@ -164,12 +218,21 @@ class Context implements HandlerContext {
   readonly #attempting: Attempting;
   readonly #parentLog: Log;
   readonly #counter: string;
+  readonly #transaction: () => Promise<HandlerTransaction>;
   #sends: { readonly message: EncodedMessage; readonly schedule: Schedule }[] | undefined;
   #requests = 0;
   #over = false;
 
-  constructor(drafts: Drafts, requester: Requester, attempting: Attempting, log: Log, counter: string) {
+  constructor(
+    drafts: Drafts,
+    requester: Requester,
+    attempting: Attempting,
+    log: Log,
+    counter: string,
+    transaction: () => Promise<HandlerTransaction>,
+  ) {
     this.#requester = requester;
+    this.#transaction = transaction;
     this.#counter = counter;
     this.#drafts = drafts;
     this.#attempting = attempting;
@@ -234,14 +297,19 @@ class Context implements HandlerContext {
     return answer as Message<AnswerOf<Ref>>;
   }
 
-  #checkLive(type: TypeRef, what: string): void {
+  async transaction(): Promise<HandlerTransaction> {
+    this.#checkLive('a transaction', 'asked for');
+    return this.#transaction();
+  }
+
+  #checkLive(type: string, what: string): void {
     if (!this.#over && this.#attempting.live) return;
     throw new WaybillError('WB_CLOSED', `${type} was ${what} after its handler had ended or run out of time`, {
       fix: 'Await all work before the handler returns.',
     });
   }
 
-  verdict(answer: Outgoing | undefined): Verdict {
+  verdict(answer: Outgoing | undefined): Done {
     this.#over = true;
     if (this.#sends === undefined) return answer === undefined ? DONE : { outcome: 'done', sends: [answer] };
     const results = this.#sends.map(({ message, schedule }) => this.#drafts.outgoing(message, schedule));

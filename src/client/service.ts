@@ -1,14 +1,17 @@
 import type { ServiceDefinition } from '../config/definition.ts';
 import { WaybillError } from '../errors.ts';
+import { showJson } from '../json.ts';
 import type { EncodedMessage, Message, TypeRef } from '../message.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
 import type { Outgoing, Transport } from '../ports/transport.ts';
 import { CLOSE_MS, Dispatcher } from '../runtime/dispatcher.ts';
+import type { LazyStore } from '../runtime/lazy-store.ts';
 import { answerType } from './answer.ts';
 import { Drafts, NO_OPTIONS, type PublishOptions, publishedCounter, type Refusal } from './draft.ts';
 import { type Handler, Handling, type Responder } from './handling.ts';
+import { type Inbox, OwnInbox, StoredInbox } from './inbox.ts';
 import { checkOptions, type Names } from './options.ts';
 import { Requester, type RequestOptions } from './requester.ts';
 import type { AnswerOf, KnownRef, PayloadOf, RequestRef } from './types.ts';
@@ -30,9 +33,15 @@ export interface HandleOptions {
    * @default `timeout` of waybill.yaml
    */
   readonly timeoutMs?: number;
+  /**
+   * Handles each message once: that it was handled goes on record, and one that comes again is a duplicate, for as long as
+   * `inbox: { keep }` of the service says. Needs a store where the transport has none of its own.
+   * @default false
+   */
+  readonly inbox?: boolean;
 }
 
-const HANDLE_OPTIONS: Names<HandleOptions> = { concurrency: true, timeoutMs: true };
+const HANDLE_OPTIONS: Names<HandleOptions> = { concurrency: true, timeoutMs: true, inbox: true };
 
 export interface CloseOptions {
   /** How long what is in hand may take to end. @unit milliseconds @default 10_000 */
@@ -58,6 +67,8 @@ export interface ServiceParts {
   readonly transport: Transport;
   readonly clock: Clock;
   readonly log: Log;
+  /** What inboxes are kept in. @default the transport's own store */
+  readonly store?: LazyStore;
   /** Frees what was opened for the service, within its timeout. */
   readonly release: (timeoutMs: number) => Promise<void>;
 }
@@ -149,7 +160,7 @@ export class Service implements AsyncDisposable {
    */
   handle<Ref extends KnownRef>(type: Ref, handler: Handler<Ref>, options: HandleOptions = {}): this {
     this.#declare('handle', type, handler, options);
-    this.#handling.add(type, handler as Handler);
+    this.#handling.add(type, handler as Handler, options.inbox === true);
     this.#options.push(options);
     return this;
   }
@@ -162,7 +173,7 @@ export class Service implements AsyncDisposable {
   respond<Ref extends RequestRef>(type: Ref, responder: Responder<Ref>, options: HandleOptions = {}): this {
     this.#declare('respond', type, responder, options);
     const answer = answerType(this.#parts.plan().contracts.require(type));
-    this.#handling.addResponder(type, answer, responder as Responder);
+    this.#handling.addResponder(type, answer, responder as Responder, options.inbox === true);
     this.#options.push(options);
     return this;
   }
@@ -204,6 +215,12 @@ export class Service implements AsyncDisposable {
     checkOptions(`${call}('${type}', handler, options)`, options, HANDLE_OPTIONS);
     checkAtLeastOne(type, 'concurrency', options.concurrency);
     checkAtLeastOne(type, 'timeoutMs', options.timeoutMs);
+    if (options.inbox !== undefined && typeof options.inbox !== 'boolean') {
+      throw new WaybillError(
+        'WB_OPTION_INVALID',
+        `inbox of ${type} must be true or false, not ${showJson(options.inbox)}`,
+      );
+    }
   }
 
   /**
@@ -241,6 +258,7 @@ export class Service implements AsyncDisposable {
     });
     this.#dispatcher = dispatcher;
     try {
+      if (this.#handling.needsInbox) this.#handling.useInbox(await this.#inbox(definition));
       await dispatcher.start(transport);
     } catch (error) {
       // So that it can be started once its plan is applied.
@@ -284,6 +302,24 @@ export class Service implements AsyncDisposable {
       await this.#requester.close();
       await release(Math.max(0, timeoutMs - (clock.elapsed() - began)));
     }
+  }
+
+  /** @throws WB_STORE_MISSING, and what opening the store throws */
+  async #inbox({ inboxKeepMs }: ServiceDefinition): Promise<Inbox> {
+    const { store, transport } = this.#parts;
+    const of = { scope: `inbox.${this.name}`, keepMs: inboxKeepMs };
+    if (store !== undefined) {
+      await store.open();
+      return new StoredInbox(store, of);
+    }
+    if (transport.state !== undefined) return new OwnInbox(transport.state, of);
+    throw new WaybillError(
+      'WB_STORE_MISSING',
+      `a handler of ${this.name} has an inbox, and there is no store to keep it in`,
+      {
+        fix: 'Add `store: postgres://...` to waybill.yaml, set WAYBILL_STORE, or write connect({ store }).',
+      },
+    );
   }
 
   #scheduled(type: TypeRef, message: EncodedMessage, options: PublishOptions): Outgoing {

@@ -88,6 +88,21 @@ const Service = options(
       default: 16,
       description: 'Most handlers at a time in one process.',
     }),
+    inbox: options(
+      {
+        keep: quantity('duration', {
+          least: '1s',
+          most: '365d',
+          default: '7d',
+          description:
+            'How long it is known, at least, that a message was handled. One that comes again within that time is not handled again.',
+        }),
+      },
+      {
+        default: {},
+        description: 'Of handlers that ask for an inbox (`{ inbox: true }`): each message is handled once.',
+      },
+    ),
     describe: Type.Optional(Type.String({ description: 'What it is, for people.' })),
   },
   { 'x-expected': 'the options of a service (`{}` for none)', description: 'An application on the bus.' },
@@ -237,7 +252,7 @@ const MACHINE = {
     Type.String({
       'x-expected': 'a postgres:// url or embedded:<folder>',
       description:
-        'Where steps that remember keep their state, with RabbitMQ: a `postgres://` url or `embedded:<folder>`. The embedded transport has its own.',
+        'Where steps that remember keep their state, with RabbitMQ, and inboxes what was handled: a `postgres://` url or `embedded:<folder>`. The embedded transport has its own, which inboxes leave for this one where it is given.',
     }),
   ),
   sources: named(Source, { default: {}, description: 'Sources by name, for the steps that look something up.' }),

@@ -4,6 +4,7 @@ import type { Plan } from '../plan/plan.ts';
 import type { PartDefinition } from './definition.ts';
 import type { Reading } from './load.ts';
 import type { Settings } from './settings.ts';
+import { warnOfStore } from './store-warnings.ts';
 
 /** Nothing is called missing while there are faults: what is faulty may well be what is missed. */
 const OF_ABSENCE: ReadonlySet<ErrorCode> = new Set(['WB_TYPE_UNROUTED', 'WB_TYPE_UNDELIVERED', 'WB_TYPE_UNPUBLISHED']);
@@ -88,7 +89,9 @@ async function compileReading(reading: Reading): Promise<CheckedConfiguration> {
   );
   const plan = faults.length === 0 ? compiled?.plan : undefined;
   const sourceLine: CheckedConfiguration['sourceLine'] = (file, line) => reading.sourceLine(file, line);
-  const warnings = (compiled?.warnings ?? []).filter(({ code }) => faults.length === 0 || !OF_ABSENCE.has(code));
+  const ofPlan = (compiled?.warnings ?? []).filter(({ code }) => faults.length === 0 || !OF_ABSENCE.has(code));
+  const ofStore = plan === undefined || settings === undefined ? [] : warnOfStore(plan, settings, locate);
+  const warnings = [...ofPlan, ...ofStore].toSorted((a, b) => comparePlaces(a.at, b.at));
   return { faults, warnings, plan, locate, part: definition, pulled, settings, sourceLine, files, root };
 }
 

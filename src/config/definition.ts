@@ -63,6 +63,8 @@ export interface ServiceDefinition {
   readonly timeoutMs: number;
   /** Most handlers at a time in one process. @default 16 */
   readonly concurrency: number;
+  /** How long its inbox knows a message that was handled. @unit milliseconds @default 604_800_000, a week */
+  readonly inboxKeepMs: number;
   readonly describe?: string;
 }
 

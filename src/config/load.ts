@@ -141,7 +141,7 @@ function define(
 const LIMITS: readonly (keyof Limits)[] = ['size', 'depth', 'parking'];
 
 function defineService(name: string, service: BusFile['services'][string]): ServiceDefinition {
-  const { hold, timeout, retry, describe, ...same } = service;
+  const { hold, timeout, retry, inbox, describe, ...same } = service;
   const { delay, max, ...counts } = retry;
   return {
     name,
@@ -149,6 +149,7 @@ function defineService(name: string, service: BusFile['services'][string]): Serv
     retry: { ...counts, delayMs: delay, maxMs: max },
     holdMs: hold,
     timeoutMs: timeout,
+    inboxKeepMs: inbox.keep,
     ...(describe === undefined ? {} : { describe }),
   };
 }

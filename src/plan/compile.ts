@@ -13,7 +13,7 @@ import { checkMixing, compileFlow, compileOnError, type FlowContext } from './fl
 import { checkLoops } from './loops.ts';
 import type { Plan, PlannedRoute, Program } from './plan.ts';
 import { makeProgram } from './program.ts';
-import { chooseRoads, type Road, sharedPairs } from './roads.ts';
+import { chooseRoads, type Road, remembers, sharedPairs } from './roads.ts';
 import { checkServices } from './services.ts';
 import { makeTopology } from './topology.ts';
 import { publishedTypes, typesTaken } from './types-taken.ts';
@@ -115,14 +115,22 @@ function makePlan(
   };
 }
 
-function plannedRoute({ name, takes }: CompiledRoute, roads: ReadonlyMap<string, Road>): PlannedRoute {
+function plannedRoute(route: CompiledRoute, roads: ReadonlyMap<string, Road>): PlannedRoute {
+  const { name, takes } = route;
   const { road, because } = roads.get(name) ?? { road: 'inline' as const, because: '' };
   const to = new Map<string, PlannedRoute['to'][number]>();
   for (const { service, as } of takes.flatMap(allDestinationsOf)) {
     to.set(`${service ?? ''} ${as.ref}`, service === undefined ? { publish: as.ref } : { service, as: as.ref });
   }
   const from = takes.filter(({ cast, published }) => cast === undefined || published).map(({ ref }) => ref);
-  const planned = { name, road, because, from, to: [...to.values()] };
+  const planned = {
+    name,
+    road,
+    because,
+    from,
+    to: [...to.values()],
+    ...(remembers(route) && { remembers: true as const }),
+  };
   return road === 'direct' ? planned : { ...planned, endpoint: road === 'inline' ? ROUTER : routeEndpoint(name) };
 }
 

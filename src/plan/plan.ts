@@ -32,6 +32,8 @@ export interface PlannedRoute {
   readonly from: readonly TypeRef[];
   /** Every service and type it can send to. */
   readonly to: readonly ({ readonly service: string; readonly as: TypeRef } | { readonly publish: TypeRef })[];
+  /** Whether a step of it has a state, so that its router needs a store. */
+  readonly remembers?: true;
   /** Where its messages are taken: absent for `direct`. */
   readonly endpoint?: string;
 }

@@ -90,6 +90,11 @@ function ownRoad(route: CompiledRoute, services: Services, forwarders: ReadonlyM
   return { road: 'direct', because: 'selection by type alone, receiver with the SDK' };
 }
 
+/** Whether a step of it has a state. */
+export function remembers({ takes }: CompiledRoute): boolean {
+  return takes.some(({ flow }) => flow.steps.some(({ step }) => 'advance' in step));
+}
+
 function becauseOf({ label, step }: FlowStep): string {
   return 'advance' in step ? `${label} remembers` : `${label} asks outside`;
 }

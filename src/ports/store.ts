@@ -113,9 +113,9 @@ export type CommitAnswer =
   | { readonly outcome: 'moved' }
   | { readonly outcome: 'repeated'; readonly effects: Uint8Array; readonly token: RecordToken };
 
-/** One of `commit` and `rollback` ends it, once. */
+/** One of `commit`, `rollback` and `abandon` ends it, once. */
 export interface StoreTransaction {
-  /** @throws what the database says, as its driver throws it */
+  /** @throws what the database says, as its driver throws it; WB_CLOSED when the transaction has ended */
   query(text: string, values?: readonly unknown[]): Promise<QueryAnswer>;
   /** The driver's own connection, within the transaction; with PostgreSQL a `PoolClient` of `pg`. Never end the transaction by it. */
   readonly client: unknown;
@@ -126,6 +126,8 @@ export interface StoreTransaction {
   commit(unit: Omit<StateUnit, 'changes'>): Promise<Exclude<CommitAnswer, { outcome: 'moved' }>>;
   /** Never throws. */
   rollback(): Promise<void>;
+  /** Takes it back while whoever uses it may still be at work: its connection is closed, so that nothing more comes through it. Never throws. */
+  abandon(): void;
 }
 
 export interface QueryAnswer {

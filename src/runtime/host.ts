@@ -9,9 +9,9 @@ import type { Plan } from '../plan/plan.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
 import type { Resources } from '../ports/resources.ts';
-import type { Store } from '../ports/store.ts';
 import type { Manifest, ManifestPart } from '../ports/topology.ts';
 import type { ApplyResult, Transport } from '../ports/transport.ts';
+import type { LazyStore } from './lazy-store.ts';
 import { ProcessResources } from './resources.ts';
 import { Router } from './router.ts';
 import { type Standing, standingOf } from './standing.ts';
@@ -29,8 +29,8 @@ export interface HostParts {
   readonly part?: OwnPart;
   /** What steps ask outside with. @default nothing */
   readonly resources?: Resources;
-  /** Where steps remember, when the transport has no store of its own. @default nowhere */
-  readonly store?: Store;
+  /** Where inboxes are kept, and steps remember when the transport has no store of its own. @default nowhere */
+  readonly store?: LazyStore;
 }
 
 /** What the files of a process say of their bus. */
@@ -55,6 +55,10 @@ export interface ApplyPartOptions {
   readonly onProposal?: (proposal: Proposal) => void | Promise<void>;
 }
 
+/** On RabbitMQ. */
+const NEEDS_STORE =
+  'Add `store: postgres://...` to waybill.yaml, or `store: embedded:<folder>` where one router runs; or set WAYBILL_STORE.';
+
 /** How often somebody else may be quicker before `apply` gives up. */
 const MOST_MOVES = 20;
 
@@ -66,7 +70,7 @@ export class Host implements AsyncDisposable {
   readonly clock: Clock;
   readonly log: Log;
   readonly #resources: Resources;
-  readonly #store: Store | undefined;
+  readonly store: LazyStore | undefined;
   readonly #planOf: (manifest: Manifest) => Promise<Plan>;
   readonly #unsubscribe: (() => void)[] = [];
   #plan: Plan;
@@ -84,7 +88,7 @@ export class Host implements AsyncDisposable {
   constructor(parts: HostParts) {
     const { plan, source, transport, clock, log, planOf, part, resources = new ProcessResources(), store } = parts;
     this.#resources = resources;
-    this.#store = store;
+    this.store = store;
     this.#plan = plan;
     this.#part = part ?? (source === 'configuration' ? ownOf(plan.definition, MAIN_PART) : undefined);
     this.source = source;
@@ -345,7 +349,7 @@ export class Host implements AsyncDisposable {
       await this.#router?.close(timeoutMs);
     } finally {
       await this.transport.close();
-      await Promise.all([this.#resources.close(), this.#store?.close()]);
+      await Promise.all([this.#resources.close(), this.store?.close()]);
     }
   }
 
@@ -366,6 +370,7 @@ export class Host implements AsyncDisposable {
 
   async #route(): Promise<void> {
     if (this.#router !== undefined || this.#closing !== undefined) return;
+    await this.#remembers();
     const router = new Router(this.#plan, {
       transport: this.transport,
       clock: this.clock,
@@ -384,10 +389,20 @@ export class Host implements AsyncDisposable {
     }
   }
 
+  /** What is wrong with the store is said before the first message. @throws WB_STORE_MISSING, and what opening the store throws */
+  async #remembers(): Promise<void> {
+    const [route] = this.#plan.routes.filter(({ remembers }) => remembers === true);
+    if (route === undefined || this.transport.state !== undefined) return;
+    if (this.store !== undefined) return this.store.open();
+    throw new WaybillError('WB_STORE_MISSING', `the route ${route.name} remembers, and this bus has no store`, {
+      fix: NEEDS_STORE,
+    });
+  }
+
   #states(): States {
     const { state } = this.transport;
     if (state !== undefined) return new OwnStates(state);
-    return this.#store === undefined ? new NoStates() : new StoredStates(this.#store);
+    return this.store === undefined ? new NoStates() : new StoredStates(this.store);
   }
 
   /** The former owner ended: what it had applied stays in force, also where this process was started with an older plan. */

@@ -86,6 +86,7 @@ const SERVICE: Omit<ServiceDefinition, 'name'> = {
   holdMs: 60_000,
   timeoutMs: 30_000,
   concurrency: 16,
+  inboxKeepMs: 604_800_000,
 };
 
 function fileOf(type: string): string {

@@ -1,4 +1,5 @@
 import type { PoolClient } from 'pg';
+import { WaybillError } from '../../errors.ts';
 import type { CommitAnswer, QueryAnswer, StateUnit, StoreTransaction } from '../../ports/store.ts';
 import { storeKey } from '../../ports/store-key.ts';
 import type { Database } from './database.ts';
@@ -36,6 +37,9 @@ export class PostgresTransaction implements StoreTransaction {
   }
 
   async query(text: string, values: readonly unknown[] = []): Promise<QueryAnswer> {
+    // The connection may be somebody else's by now.
+    if (this.#ended)
+      throw new WaybillError('WB_CLOSED', 'the transaction has ended, and with it what a handler may do in it');
     const { rows, rowCount } = await this.#client.query<Record<string, unknown>>(text, [...values]);
     return { rows, rowCount };
   }
@@ -81,6 +85,10 @@ export class PostgresTransaction implements StoreTransaction {
       // The server rolls back what its client left.
       this.#end(true);
     }
+  }
+
+  abandon(): void {
+    this.#end(true);
   }
 
   #sql(text: string): string {
