@@ -48,6 +48,11 @@ export class Slot {
     if (!(await this.#process.start())) throw new Error(`${this.role} ended while it started`);
   }
 
+  /** Lets its publisher publish so many messages of each of its keys. */
+  allow(quota: number): void {
+    this.#process.allow(quota);
+  }
+
   /** Ends the last process in peace. */
   finish(): Promise<void> {
     return this.#process.finish();
