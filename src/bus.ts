@@ -1,5 +1,6 @@
 import { checkOptions, type Names } from './client/options.ts';
 import { Service } from './client/service.ts';
+import type { SourceSettings } from './config/bus-file.ts';
 import { type ConfigurationOptions, checkConfiguration } from './config/check.ts';
 import type { Definition } from './config/definition.ts';
 import { parseStoreUrl, parseTransportUrl, type StoreSetting, type TransportSetting } from './config/transport-url.ts';
@@ -12,6 +13,7 @@ import type { Clock } from './ports/clock.ts';
 import { systemClock } from './ports/clock.ts';
 import type { Grant } from './ports/grants.ts';
 import type { Log } from './ports/log.ts';
+import type { Source } from './ports/resources.ts';
 import type { Store } from './ports/store.ts';
 import type { Manifest } from './ports/topology.ts';
 import type { Transport } from './ports/transport.ts';
@@ -120,7 +122,10 @@ export async function openBus(options: BusOptions = {}): Promise<Host> {
   const log = options.log ?? (await openLog(settings.telemetry.log));
   const transport = await openTransport(setting ?? settings.transport, plan.definition, clock, log);
   const own = part && { part: { definition: part, locate } };
-  const resources = new ProcessResources({ keyRings: settings.keyRings });
+  const resources = new ProcessResources({
+    keyRings: settings.keyRings,
+    source: (name) => sourceOf(name, settings.sources.reveal()[name], plan.definition.limits.depth, clock, log),
+  });
   const store = storeOf(options.store, settings.store, clock, log);
   return new Host({ plan, source: 'configuration', transport, clock, log, planOf, resources, ...store, ...own });
 }
@@ -240,6 +245,30 @@ function storeOf(
   const named = given ?? process.env['WAYBILL_STORE'] ?? '';
   const setting = named === '' ? configured : parseStoreUrl(named, process.cwd());
   return setting === undefined ? {} : { store: new LazyStore(setting.kind, () => openStore(setting, clock, log)) };
+}
+
+function sourceOf(
+  name: string,
+  settings: SourceSettings | undefined,
+  depth: number,
+  clock: Clock,
+  log: Log,
+): Promise<Source> | undefined {
+  if (settings === undefined) return undefined;
+  return import('./adapters/http/open.ts').then(({ openHttpSource }) => {
+    const { timeout, retry, cache, breaker, ...same } = settings;
+    return openHttpSource({
+      ...same,
+      name,
+      depth,
+      clock,
+      log,
+      timeoutMs: timeout,
+      retry: { attempts: retry.attempts, delayMs: retry.delay },
+      breaker: { failures: breaker.failures, forMs: breaker.for },
+      ...(cache !== undefined && { cache: { forMs: cache.for, max: cache.max } }),
+    });
+  });
 }
 
 async function openStore(setting: StoreSetting, clock: Clock, log: Log): Promise<Store> {

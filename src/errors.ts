@@ -79,6 +79,12 @@ export const ERROR_CODES = {
   WB_SEQUENCE_GAP: 'Messages waited in vain for the one before them in their sequence.',
   WB_SEQUENCE_LATE: 'A message came after those behind it in its sequence had gone on without it.',
   WB_SERVICE_UNKNOWN: 'The service is not declared in the configuration.',
+  WB_SOURCE_ANSWER: 'What a source answered is not what its contract says, too large, or no JSON.',
+  WB_SOURCE_FAILED:
+    'A source cannot be reached, did not answer in time, answered that it failed, or is left alone after failures.',
+  WB_SOURCE_KIND: 'A step asks a source in a way that it is not declared for.',
+  WB_SOURCE_REFUSED: 'A source refused what it was asked.',
+  WB_SOURCE_UNKNOWN: 'There is no source of this name.',
   WB_STATE_OUTDATED: 'What a step remembers was written in a form, or for a type, that the route no longer has.',
   WB_STEP_FAILED: 'A step of a route threw an error.',
   WB_STEP_UNKNOWN: 'A timer, or a message that waited, belongs to a step that its route no longer has.',

@@ -143,6 +143,11 @@ const Source = options(
         },
       ),
     ),
+    method: oneOf(['GET', 'POST', 'PUT', 'PATCH', 'DELETE'], {
+      default: 'GET',
+      description: 'How it is asked. `enrich` takes sources of GET, `call` those of the others as well.',
+    }),
+    request: Type.Optional(typeReference('The contract of what is sent, for `call`.')),
     response: typeReference('The contract of the answer.'),
     absent: Type.Array(Type.Integer({ minimum: 400, maximum: 499, description: 'A status.' }), {
       default: [],
@@ -166,6 +171,30 @@ const Source = options(
         }),
       },
       { default: {}, description: 'What happens to a request that fails.' },
+    ),
+    size: quantity('size', { least: '1KiB', most: '15MiB', default: '1MiB', description: 'The largest answer.' }),
+    concurrency: Type.Integer({
+      minimum: 1,
+      maximum: 1000,
+      default: 16,
+      description: 'Most requests at a time of one process. Others wait.',
+    }),
+    breaker: options(
+      {
+        failures: Type.Integer({
+          minimum: 1,
+          maximum: 1000,
+          default: 10,
+          description: 'Failures in a row after which it is not asked any more.',
+        }),
+        for: quantity('duration', {
+          least: '100ms',
+          most: '10m',
+          default: '10s',
+          description: 'How long it is left alone. Then one request tries whether it is back.',
+        }),
+      },
+      { default: {}, description: 'Spares a source that is down, and the messages the wait for it.' },
     ),
     cache: Type.Optional(
       options(

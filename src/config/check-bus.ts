@@ -40,8 +40,10 @@ export function checkBus(bus: BusFile, written: unknown, types: ReadonlySet<Type
   for (const [name, source] of Object.entries(bus.sources)) {
     const path = ['sources', name];
     checkName('source', name, path, report);
-    if (!types.has(source.response))
-      problems.push({ path: [...path, 'response'], ...unknownType(source.response, types) });
+    for (const word of ['request', 'response'] as const) {
+      const type = source[word];
+      if (type !== undefined && !types.has(type)) problems.push({ path: [...path, word], ...unknownType(type, types) });
+    }
     checkSecrets(
       secretsOf(record(record(record(record(written)['sources'])[name])['auth']), [...path, 'auth']),
       report,

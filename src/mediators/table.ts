@@ -1,9 +1,11 @@
 import type { Mediator } from '../ports/mediator.ts';
 import { aggregate } from './aggregate.ts';
+import { call } from './call.ts';
 import { decrypt } from './decrypt.ts';
 import { dedupe } from './dedupe.ts';
 import { delay } from './delay.ts';
 import { encrypt } from './encrypt.ts';
+import { enrich } from './enrich.ts';
 import { filter } from './filter.ts';
 import { map } from './map.ts';
 import { redact } from './redact.ts';
@@ -23,6 +25,8 @@ export const MEDIATORS: readonly Mediator[] = [
   redact,
   encrypt,
   decrypt,
+  enrich,
+  call,
   delay,
   dedupe,
   throttle,

@@ -54,6 +54,7 @@ export function compilePlan(definition: Definition, options: CompileOptions = {}
     warnings,
     published,
     facilities: definition.facilities,
+    sources: definition.sources,
     mediators: new Map(mediators.map((each) => [each.name, each])),
   };
   const all = compileRoutes(definition, context);

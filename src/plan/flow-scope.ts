@@ -1,4 +1,4 @@
-import type { DocumentPath, Facilities } from '../config/definition.ts';
+import type { Definition, DocumentPath, Facilities } from '../config/definition.ts';
 import type { Contract } from '../contracts/contracts.ts';
 import type { Fault } from '../errors.ts';
 import type { ExpressionEnv } from '../expressions/checking.ts';
@@ -27,15 +27,18 @@ import type {
   StepContract,
   StepExit,
   StepScope,
+  StepSource,
 } from '../ports/mediator.ts';
 import { unknownType } from '../routes/check.ts';
 import type { ArrivalContext } from './destinations.ts';
 import type { FaultSink } from './faults.ts';
 import type { FlowExit } from './flow.ts';
+import { sourceOf } from './source.ts';
 
 export interface ScopeContext extends ArrivalContext {
   readonly warnings: FaultSink;
   readonly facilities: Facilities | undefined;
+  readonly sources: Definition['sources'];
 }
 
 const PLAIN: Readonly<Record<'text' | 'number' | 'boolean' | 'any', Type>> = {
@@ -93,6 +96,7 @@ export class FlowScope {
       route: this.#route,
       contract: (type, at) => this.#contractOf(type, [...path, ...at]),
       keys: (ring, at) => this.#keys(ring, [...path, ...at]),
+      source: (name, at) => this.#source(name, [...path, ...at]),
       service: (name, type, at) => this.#service(name, type, [...path, ...at]),
       exit: (service, type, at) => this.#exit(service, type, [...path, ...at]),
       expression: (source, at, kind) => this.#expression(source, [...path, ...at], kind),
@@ -200,6 +204,17 @@ export class FlowScope {
     const fix = didYouMean(ring, rings) ?? `add it to waybill.yaml: keys: ${ring}: { current: k1, keys: { k1: ... } }`;
     this.#fault(path, { code: 'WB_RESOURCE_MISSING', message: `there is no key ring ${ring}`, fix });
     return false;
+  }
+
+  #source(name: string, path: DocumentPath): StepSource | undefined {
+    const { sources } = this.#context;
+    const source = sources[name];
+    if (source !== undefined) return sourceOf(source);
+    const fix =
+      didYouMean(name, Object.keys(sources)) ??
+      `add it to waybill.yaml: sources: ${name}: { http: ..., response: ... }`;
+    this.#fault(path, { code: 'WB_SOURCE_UNKNOWN', message: `there is no source ${name}`, fix });
+    return undefined;
   }
 
   #service(name: string, type: TypeRef, path: DocumentPath): boolean {

@@ -62,6 +62,8 @@ export interface StepScope {
   contract(type: TypeRef, at: Path): StepContract | undefined;
   /** Whether `keys:` has a key ring of this name; a fault at `at` with the nearest one when it has none. */
   keys(ring: string, at: Path): boolean;
+  /** What `sources:` says of a source; undefined, and a fault at `at`, when there is none of this name. */
+  source(name: string, at: Path): StepSource | undefined;
   /** A service that receives `type`; a fault at `at` when there is no such service or it does not declare the type. */
   service(name: string, type: TypeRef, at: Path): boolean;
   /** A way out of the route, to a service that receives `type`; undefined after a fault, as of `service`. */
@@ -71,6 +73,18 @@ export interface StepScope {
   /** From here on expressions may say `vars.<name>`. `optional`: it may be absent, so that who reads it has to say what then. */
   adds(name: string, value: Added, optional?: boolean): void;
   fault(at: Path, fault: Omit<Fault, 'at'>): void;
+}
+
+export interface StepSource {
+  /** The contract of what is sent; undefined where nothing is declared. */
+  readonly request: TypeRef | undefined;
+  /** The contract of the answer. */
+  readonly response: TypeRef;
+  /** Whether it may answer that there is no such thing. */
+  readonly mayBeAbsent: boolean;
+  /** Whether its address has a place for a key. */
+  readonly byKey: boolean;
+  readonly method: string;
 }
 
 /** `scalar`: text, a number, a date, true or false; `whole`: a whole number; `date`: RFC 3339 text. Neither is ever absent. `list`: a list. */

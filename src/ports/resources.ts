@@ -2,6 +2,30 @@
 export interface Resources {
   /** Keys by name, for steps that encrypt. @throws WB_RESOURCE_MISSING when there is no such key ring */
   keys(ring: string): KeyRing;
+  /**
+   * Asks a source of `sources:`. Answers are JSON that keeps no contract yet, and may be shared: nobody changes them.
+   * @throws WB_RESOURCE_MISSING; WB_SOURCE_FAILED (retryable), WB_SOURCE_REFUSED, WB_SOURCE_ANSWER; the reason of `signal`
+   */
+  ask(source: string, question: Question, signal: AbortSignal): Promise<Answer>;
+  /** Finishes what is under way and frees everything. Safe to call twice. */
+  close(): Promise<void>;
+}
+
+export interface Question {
+  /** Takes the place of `{key}` in the address. */
+  readonly key?: string;
+  /** JSON, for sources that are sent something. */
+  readonly body?: Uint8Array;
+  /** The same when the same is asked again, so that the source can tell: the header `Idempotency-Key`. */
+  readonly id?: string;
+}
+
+/** Undefined: the source says that there is no such thing, which is an answer. */
+export type Answer = { readonly data: unknown } | undefined;
+
+/** What can be asked, in whatever way. */
+export interface Source {
+  ask(question: Question, signal: AbortSignal): Promise<Answer>;
   /** Finishes what is under way and frees everything. Safe to call twice. */
   close(): Promise<void>;
 }

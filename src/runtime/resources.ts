@@ -1,17 +1,18 @@
 import { WaybillError } from '../errors.ts';
 import { didYouMean } from '../nearest.ts';
-import type { KeyRing, Resources } from '../ports/resources.ts';
+import type { Answer, KeyRing, Question, Resources, Source } from '../ports/resources.ts';
 
 export interface ResourceParts {
   /** By name. */
   readonly keyRings?: ReadonlyMap<string, KeyRing>;
-  /** Frees what the parts hold. */
-  readonly close?: () => Promise<void>;
+  /** Opens a source when it is first asked; undefined when there is none of the name. */
+  readonly source?: (name: string) => Promise<Source> | undefined;
 }
 
 /** What a process was given for steps that look outside. */
 export class ProcessResources implements Resources {
   readonly #parts: ResourceParts;
+  readonly #sources = new Map<string, Promise<Source>>();
   #closed: Promise<void> | undefined;
 
   constructor(parts: ResourceParts = {}) {
@@ -26,9 +27,27 @@ export class ProcessResources implements Resources {
     throw missing(`there is no key ring ${ring}`, fix);
   }
 
+  async ask(name: string, question: Question, signal: AbortSignal): Promise<Answer> {
+    let source = this.#sources.get(name);
+    if (source === undefined) {
+      if (this.#closed !== undefined)
+        throw new WaybillError('WB_CLOSED', 'the sources are closed', { retryable: true });
+      source = this.#parts.source?.(name);
+      if (source === undefined) {
+        throw missing(`this process has no source ${name}`, 'Start it where waybill.yaml is, with its `sources:`.');
+      }
+      this.#sources.set(name, source);
+    }
+    return (await source).ask(question, signal);
+  }
+
   close(): Promise<void> {
-    this.#closed ??= this.#parts.close?.() ?? Promise.resolve();
+    this.#closed ??= this.#close();
     return this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    await Promise.all([...this.#sources.values()].map(async (source) => (await source).close()));
   }
 }
 

@@ -69,6 +69,7 @@ describe('loading a configuration', () => {
       holdMs: 60_000,
       timeoutMs: 30_000,
       concurrency: 16,
+      inboxKeepMs: 604_800_000,
     });
     expect(services.find(({ name }) => name === 'mail')?.retry).to.deep.equal({
       immediate: 1,

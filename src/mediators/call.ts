@@ -1,0 +1,118 @@
+import { createHash } from 'node:crypto';
+import { Type } from 'typebox';
+import { Value } from 'typebox/value';
+import { encodeJson } from '../json.ts';
+import type { CompiledExpression, Mediator, RouteMessage, StepScope } from '../ports/mediator.ts';
+import { askedSource, dataOf } from './answered.ts';
+import { checkVariableName } from './variable-name.ts';
+
+const CallOptions = Type.Object(
+  {
+    source: Type.String({ minLength: 1, description: 'The source to call, of `sources:` in waybill.yaml.' }),
+    key: Type.Optional(
+      Type.String({
+        description: 'CEL: what it is about. It takes the place of `{key}` in the address of the source.',
+      }),
+    ),
+    set: Type.Optional(
+      Type.Unknown({
+        description:
+          'A mapping to the `request` of the source, as in `map`. Without it the data is sent as it is, which then has to be of that type.',
+      }),
+    ),
+    as: Type.Optional(
+      Type.String({
+        minLength: 1,
+        description: 'The answer is `vars.<as>` from here on. Without it only its contract is checked.',
+      }),
+    ),
+  },
+  { additionalProperties: false },
+);
+
+/** `call: { source: payments, set: { order: data.id, amount: data.total }, as: payment }` */
+export const call: Mediator = {
+  name: 'call',
+  describe:
+    'Sends something to a source, such as POST to a system that has no place on the bus. It is sent again after a failure or a crash, with the same `Idempotency-Key`.',
+  options: CallOptions,
+  runs: 'io',
+  prepare(options, scope) {
+    if (!Value.Check(CallOptions, options)) return undefined;
+    const { key, set, as } = options;
+    const asked = askedSource(options.source, ['source'], scope);
+    const keyed = key === undefined ? undefined : scope.expression(key, ['key'], 'scalar');
+    if (asked === undefined || (key !== undefined && keyed === undefined)) return undefined;
+    const { name, source } = asked;
+    if (source.byKey !== (keyed !== undefined)) {
+      scope.fault(source.byKey ? [] : ['key'], {
+        code: 'WB_SOURCE_KIND',
+        message: source.byKey
+          ? `the address of the source ${name} has a {key}, and there is no key here`
+          : `the address of the source ${name} has no {key}, so the key would go nowhere`,
+        fix: source.byKey ? 'add key: with what it is about' : 'write {key} where it goes, or leave key: out',
+      });
+    }
+    const body = bodyOf(name, set, source.method, source.request, scope);
+    if (as !== undefined) {
+      checkVariableName('call', as, ['as'], scope);
+      scope.adds(as, { type: source.response }, source.mayBeAbsent);
+    }
+    if (body === 'fault') return undefined;
+    return {
+      perform: async (message, { resources, signal }) => {
+        const asks = keyed === undefined ? undefined : String(keyed.evaluate(message));
+        const sends = body && encodeJson(body === 'data' ? message.data : body.evaluate(message));
+        const question = {
+          id: idOf([scope.route, name, asks], message, sends),
+          ...(asks !== undefined && { key: asks }),
+          ...(sends !== undefined && { body: sends }),
+        };
+        const data = dataOf(asked, await resources.ask(name, question, signal));
+        if (as === undefined) return message;
+        const { [as]: _, ...others } = message.vars;
+        return message.with({ vars: data === undefined ? others : { ...others, [as]: data } });
+      },
+    };
+  },
+};
+
+/** The same for the same call of the same message, and another for another: two lines of an order may well be alike. */
+function idOf(call: readonly unknown[], { envelope, vars }: RouteMessage, body: Uint8Array | undefined): string {
+  const hash = createHash('sha256').update(
+    JSON.stringify([...call, envelope.source, envelope.id, vars['split'] ?? null]),
+  );
+  return (body === undefined ? hash : hash.update(body)).digest('hex').slice(0, 40);
+}
+
+/** What is sent: a mapping, the data as it is, or nothing. */
+function bodyOf(
+  name: string,
+  set: unknown,
+  method: string,
+  request: string | undefined,
+  scope: StepScope,
+): CompiledExpression | 'data' | 'fault' | undefined {
+  const sends = method !== 'GET' && method !== 'DELETE';
+  const wrong = (at: readonly string[], message: string, fix: string): 'fault' => {
+    scope.fault(at, { code: 'WB_SOURCE_KIND', message, fix });
+    return 'fault';
+  };
+  if (!sends)
+    return set === undefined
+      ? undefined
+      : wrong(['set'], `${method} sends nothing, so there is nothing to set`, 'leave set: out');
+  if (request === undefined)
+    return wrong(
+      ['source'],
+      `the source ${name} does not say what is sent to it`,
+      `add sources: ${name}: request: <type>`,
+    );
+  if (set !== undefined) return scope.mapping(set, ['set'], request) ?? 'fault';
+  if (scope.type === request) return 'data';
+  return wrong(
+    ['source'],
+    `the source ${name} takes ${request}, and the data is ${scope.type} here`,
+    'add set: with a mapping to it',
+  );
+}
