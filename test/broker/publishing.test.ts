@@ -150,6 +150,42 @@ describe('publishing on RabbitMQ', () => {
     });
   }
 
+  it('publishes again, on another channel, what the broker has forgotten, with the same ids and each key in order', async function () {
+    // Each call of rabbitmqctl starts a virtual machine.
+    this.timeout(480_000);
+    const node = await brokerNode(this);
+    const { publisher } = await open();
+    const name = `${exchange}.forgetful`;
+    await channel.assertQueue(name, { durable: true, arguments: { 'x-queue-type': 'quorum' } });
+    await channel.bindQueue(name, exchange, 'order.*');
+    const lookup = `{ok, Queue} = rabbit_amqqueue:lookup(rabbit_misc:r(<<"/">>, queue, <<"${name}">>)), {Leader, _} = amqqueue:get_pid(Queue)`;
+    const erlang = (code: string): Promise<string> => node.ctl('eval', `${lookup}, ${code}.`);
+    try {
+      // So that the broker knows its channel to the queue.
+      await publisher.send([posting('order.0', 'k0', 'before')], FOREVER);
+      await erlang('sys:suspend(Leader)');
+      const expected = Array.from({ length: 20 }, (_, n) => `n${String(n)}`);
+      const sends = expected.map((id, n) =>
+        publisher.send([posting(`order.${String(n % 2)}`, `k${String(n % 2)}`, id)], FOREVER),
+      );
+      const waiting = '{_, Length} = erlang:process_info(whereis(Leader), message_queue_len), Length';
+      await until('them to reach the queue', async () => Number(await erlang(waiting)) >= 2);
+      // What it was sent gets lost, as with a node of a cluster that goes down.
+      const lose = 'Lose = fun F() -> receive {_, {command, _, _}} -> F() after 0 -> ok end end';
+      await erlang(`${lose}, sys:replace_state(Leader, fun(State) -> Lose(), State end), sys:resume(Leader), ok`);
+      const ids = await consume(name);
+      await within('what was forgotten', Promise.all(sends), 120_000);
+      await until('their arrival', () => new Set(ids).size >= 21);
+      for (const half of [0, 1])
+        expect([...new Set(ids)].filter((id) => id.startsWith('n') && Number(id.slice(1)) % 2 === half)).to.deep.equal(
+          expected.filter((_, n) => n % 2 === half),
+        );
+      expect(said).to.include('RabbitMQ does not answer: published again on another channel');
+    } finally {
+      await channel.deleteQueue(name);
+    }
+  });
+
   it('keeps the order of a key whose types change under way', async () => {
     const { publisher } = await open();
     const ids = await consume(await queue('#'));

@@ -166,6 +166,13 @@ export async function closeChannel(channel: Channel): Promise<void> {
   }
 }
 
+/** Closes a channel on which the broker may not even answer that: does not wait long. */
+export async function leaveChannel(channel: Channel, clock: Clock): Promise<void> {
+  const late = new AbortController();
+  await Promise.race([closeChannel(channel), pause(clock, CLOSE_TIMEOUT, late.signal)]);
+  late.abort();
+}
+
 /** What a failed attempt to connect means, with the address and without the password. */
 export function connectError(cause: Error, address: RabbitAddress): WaybillError {
   const insecure = tlsError(cause, address);

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import type { Message } from 'amqplib';
+import type { Channel, Message } from 'amqplib';
 import { toError, WaybillError } from '../../errors.ts';
 import { type Clock, pause } from '../../ports/clock.ts';
-import { type Connection, closeChannel } from './connection.ts';
+import type { Log } from '../../ports/log.ts';
+import { type Connection, closeChannel, leaveChannel } from './connection.ts';
 import type { RabbitDelivery } from './delivery.ts';
 import { parcelId } from './identity.ts';
 import type { Publisher } from './publisher.ts';
@@ -13,6 +14,7 @@ export interface JournalOptions {
   readonly exchange: string;
   readonly queue: string;
   readonly clock: Clock;
+  readonly log: Log;
 }
 
 const NONE: ReadonlySet<number> = new Set();
@@ -21,6 +23,8 @@ const NONE: ReadonlySet<number> = new Set();
  * message that kills processes is tried more often. What is prefetched at all partitions is far less.
  */
 const REMEMBERED = 20_000;
+/** A durable note comes back sooner, if the broker still knows who reads. @unit milliseconds */
+const RETURN = 3_000;
 
 interface Waiter {
   readonly resolve: (count: number) => void;
@@ -31,6 +35,9 @@ interface Waiter {
  * What processes tell each other of deliveries, in a stream that all of them share: that a suspect one is about to be
  * handled, and which members of a batch are settled when the batch as a whole is not. What comes back from the stream is
  * durable, and its order is the same for all, so a count is exact whoever wrote the earlier notes.
+ *
+ * A broker may forget a reader when nodes of its cluster are lost, and say nothing: so when a durable note does not come back
+ * and nothing else does, the stream is read anew.
  */
 export class Journal {
   readonly #options: JournalOptions;
@@ -39,6 +46,10 @@ export class Journal {
   readonly #waiters = new Map<string, Waiter>();
   readonly #stop = new AbortController();
   #follows = false;
+  /** Ends the reading, to begin anew. */
+  #forsake: (() => void) | undefined;
+  /** When a note was read last, or the reading began. */
+  #readAt = 0;
 
   constructor(options: JournalOptions) {
     this.#options = options;
@@ -86,14 +97,30 @@ export class Journal {
       signal.addEventListener('abort', abort, { once: true });
       if (signal.aborted) abort();
     });
-    this.#post({ ...note, nonce }).catch((error: unknown) => {
-      this.#fail(nonce, toError(error));
-    });
+    this.#post({ ...note, nonce }).then(
+      () => {
+        this.#expect(nonce);
+      },
+      (error: unknown) => {
+        this.#fail(nonce, toError(error));
+      },
+    );
     try {
       return await noted;
     } finally {
       signal.removeEventListener('abort', abort);
     }
+  }
+
+  /** The note is durable, so it is to come back. */
+  #expect(nonce: string): void {
+    const { clock } = this.#options;
+    if (!this.#waiters.has(nonce)) return;
+    clock.timer(RETURN, () => {
+      if (!this.#waiters.has(nonce)) return;
+      if (clock.elapsed() - this.#readAt >= RETURN) this.#forsake?.();
+      this.#expect(nonce);
+    });
   }
 
   #post(note: object, deadlineMs = Number.POSITIVE_INFINITY): Promise<void> {
@@ -115,41 +142,59 @@ export class Journal {
   /** Reads the stream from its beginning, and on; from the beginning again after a loss. */
   async #follow(): Promise<void> {
     this.#follows = true;
-    const { connection, queue, clock } = this.#options;
+    const { connection, queue, clock, log } = this.#options;
+    const stopped = new Promise<'stopped'>((resolve) => {
+      this.#stop.signal.addEventListener(
+        'abort',
+        () => {
+          resolve('stopped');
+        },
+        { once: true },
+      );
+    });
     while (!this.#stop.signal.aborted) {
       try {
         const channel = await connection.channel();
-        const ended = new Promise<void>((resolve) => channel.once('close', resolve));
-        const stopped = new Promise<void>((resolve) => {
-          this.#stop.signal.addEventListener(
-            'abort',
-            () => {
-              resolve();
-            },
-            { once: true },
-          );
+        const forsaken = new Promise<'forsaken'>((resolve) => {
+          this.#forsake = () => {
+            resolve('forsaken');
+          };
         });
-        this.#counts.clear();
-        await channel.prefetch(1_000);
-        await channel.consume(
-          queue,
-          (message) => {
-            if (message === null) {
-              void closeChannel(channel);
-              return;
-            }
-            this.#note(message);
-            channel.ack(message);
-          },
-          { arguments: { 'x-stream-offset': 'first' } },
-        );
-        await Promise.race([ended, stopped]);
+        const how = await Promise.race([this.#read(channel), stopped, forsaken]);
+        this.#forsake = undefined;
+        if (how === 'forsaken') {
+          log.warn({ queue }, 'RabbitMQ does not give back what it confirmed: the stream is read anew');
+          await leaveChannel(channel, clock);
+          continue;
+        }
       } catch (error) {
         if (connection.closed) return;
         for (const nonce of [...this.#waiters.keys()]) this.#fail(nonce, toError(error));
       }
       await pause(clock, 500, this.#stop.signal);
     }
+  }
+
+  /** Resolves when the channel has closed. */
+  async #read(channel: Channel): Promise<void> {
+    const ended = new Promise<void>((resolve) => channel.once('close', resolve));
+    this.#counts.clear();
+    this.#readAt = this.#options.clock.elapsed();
+    await channel.prefetch(1_000);
+    await channel.consume(
+      this.#options.queue,
+      (message) => {
+        if (message === null) {
+          void closeChannel(channel);
+          return;
+        }
+        this.#readAt = this.#options.clock.elapsed();
+        this.#note(message);
+        channel.ack(message);
+      },
+      { arguments: { 'x-stream-offset': 'first' } },
+    );
+    await ended;
   }
 
   #note(message: Message): void {

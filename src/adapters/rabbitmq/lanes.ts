@@ -1,5 +1,6 @@
 import type { EncodedMessage } from '../../message.ts';
 import type { Extras, Wire } from './encode.ts';
+import type { Owed } from './patience.ts';
 
 /** Something on its way to an exchange. */
 export interface Item {
@@ -25,7 +26,7 @@ export type Content =
   | { readonly kind: 'raw'; readonly wire: Wire };
 
 /** Items that travel as one AMQP message. */
-export interface Batch {
+export interface Batch extends Owed {
   readonly lane: Lane;
   readonly items: readonly Item[];
   readonly bytes: number;
@@ -148,7 +149,7 @@ export class Lanes {
       this.#free(lane, []);
       return undefined;
     }
-    return { lane, items, bytes, refusals: 0 };
+    return { lane, items, bytes, refusals: 0, sentAt: undefined, unanswered: 0 };
   }
 
   /** The lane is ready again, or over. It stays busy while keys move, so that none makes it ready twice. */

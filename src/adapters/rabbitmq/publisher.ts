@@ -3,12 +3,13 @@ import type { ConfirmChannel, Message } from 'amqplib';
 import { toError, WaybillError } from '../../errors.ts';
 import { type Clock, pause } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
-import type { Connection } from './connection.ts';
+import { type Connection, leaveChannel } from './connection.ts';
 import { Deadlines } from './deadlines.ts';
 import { encodeBatch, encodeSingle, type Wire } from './encode.ts';
 import { SENT, SentIds } from './identity.ts';
 import { type Batch, type Content, type Item, Lanes } from './lanes.ts';
 import { Pace } from './pace.ts';
+import { Patience } from './patience.ts';
 
 export interface PublisherOptions {
   readonly connection: Connection;
@@ -69,6 +70,7 @@ export interface Sending {
  * | refuses, nothing takes it   | WB_PARKING_FULL                                                          |
  * | refuses or returns an answer | dropped, and said so: it must not hold up the request that it answers   |
  * | loses the connection        | what is unconfirmed is published again before newer ones of the key      |
+ * | answers nothing for 6 s     | as if it had lost the connection, on another channel: see {@link Patience} |
  * | does not know the exchange  | WB_PLAN_NOT_APPLIED                                                      |
  */
 export class Publisher {
@@ -81,6 +83,9 @@ export class Publisher {
   readonly #ids = new SentIds(randomUUID().slice(0, 8));
   #channel: ConfirmChannel | undefined;
   #pace = new Pace();
+  readonly #patience: Patience;
+  /** Ends the channel that the broker does not answer on. */
+  #forsake: (() => void) | undefined;
   #messages = 0;
   #bytes = 0;
   #pumping = false;
@@ -97,6 +102,12 @@ export class Publisher {
     this.#lanes = new Lanes({ count: options.batchCount, bytes: BATCH_BYTES });
     this.#sendings = new Deadlines(options.clock, (sending) => {
       this.#abandon(sending, this.#late(sending));
+    });
+    this.#patience = new Patience({
+      clock: options.clock,
+      underWay: this.#underWay,
+      suspended: () => this.#channel === undefined || options.connection.blocked !== undefined,
+      exhausted: () => this.#forsake?.(),
     });
     void this.#run();
   }
@@ -154,6 +165,7 @@ export class Publisher {
     for (const sending of this.#sendings.drain()) this.#abandon(sending, closed());
     this.#waitingBytes = 0;
     this.#stop.abort();
+    this.#patience.stop();
     this.#channel = undefined;
   }
 
@@ -202,10 +214,13 @@ export class Publisher {
         wire.body,
         { ...properties, deliveryMode: 2, mandatory: true },
         (error: unknown) => {
+          // Of a channel that was given up nothing counts: what it returned is forgotten.
+          if (this.#channel !== channel) return;
           this.#pace.confirmed(clock.elapsed() - began, underWay);
           this.#answered(batch, id, channel, error);
         },
       );
+      this.#patience.sent(batch);
     } catch (error) {
       // Only what cannot be written on the wire throws here, or a channel that has just closed.
       if (this.#channel === channel && !isClosedChannel(error)) this.#over(batch, unwritable(error));
@@ -214,7 +229,11 @@ export class Publisher {
 
   #answered(batch: Batch, id: string, channel: ConfirmChannel, error: unknown): void {
     if (!this.#underWay.has(batch)) return;
-    if (error === null || error === undefined) {
+    const confirmed = error === null || error === undefined;
+    // Otherwise the channel has closed.
+    if (!confirmed && toError(error).message !== 'message nacked') return;
+    this.#patience.answered(batch);
+    if (confirmed) {
       if (!this.#returned.delete(id)) {
         this.sent.parcels += 1;
         this.sent.messages += batch.items.length;
@@ -222,8 +241,7 @@ export class Publisher {
         return;
       }
       this.#lastRefusal = 'no queue takes it: the topology is broken';
-    } else if (this.#channel !== channel || toError(error).message !== 'message nacked') return;
-    else this.#lastRefusal = 'the broker refused it';
+    } else this.#lastRefusal = 'the broker refused it';
     this.sent.refused += 1;
     const [first] = batch.items;
     if (first !== undefined && this.#options.isReply(first.exchange)) {
@@ -234,7 +252,7 @@ export class Publisher {
       this.#over(batch, undefined);
       return;
     }
-    if (first !== undefined && error !== null && this.#options.isParking(first.exchange, first.routingKey)) {
+    if (first !== undefined && !confirmed && this.#options.isParking(first.exchange, first.routingKey)) {
       this.#over(batch, parkingFull(first.routingKey));
       return;
     }
@@ -322,6 +340,11 @@ export class Publisher {
         if (this.#stopped()) return;
         let cause: Error | undefined;
         const ended = new Promise<void>((resolve) => channel.once('close', resolve));
+        const forsaken = new Promise<'forsaken'>((resolve) => {
+          this.#forsake = () => {
+            resolve('forsaken');
+          };
+        });
         channel.on('error', (error) => {
           cause = error;
         });
@@ -334,8 +357,14 @@ export class Publisher {
         const again = [...this.#underWay];
         for (const batch of again) this.#publish(batch, channel);
         this.#pump();
-        await ended;
+        const how = await Promise.race([ended, forsaken]);
+        this.#forsake = undefined;
         this.#channel = undefined;
+        if (how === 'forsaken') {
+          await this.#leave(channel);
+          continue;
+        }
+        for (const batch of this.#underWay) batch.unanswered = 0;
         if (cause === undefined) failures = 0;
         else if (!this.#stopped()) this.#failed(cause);
       } catch (error) {
@@ -347,6 +376,15 @@ export class Publisher {
         await pause(clock, Math.min(LONGEST_BACKOFF, FIRST_BACKOFF * 2 ** failures), this.#stop.signal);
       }
     }
+  }
+
+  /** Closes a channel on which nothing is answered, which the closing itself may not be either. */
+  async #leave(channel: ConfirmChannel): Promise<void> {
+    const { clock, log } = this.#options;
+    const unanswered = this.#underWay.size;
+    const again = [...this.#underWay].some((batch) => batch.unanswered > 1);
+    log[again ? 'debug' : 'warn']({ unanswered }, 'RabbitMQ does not answer: published again on another channel');
+    await leaveChannel(channel, clock);
   }
 
   /** The broker closed the channel for a reason: what gave it fails by name, so that it does not close the next one too. */

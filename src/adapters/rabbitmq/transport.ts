@@ -163,6 +163,7 @@ class RabbitTransport implements Transport {
       exchange: this.#names.records,
       queue: this.#names.journal,
       clock,
+      log,
     });
     this.#parts = { publishing, consuming, publisher, feed, journal };
     feed.onRecord((record) => {

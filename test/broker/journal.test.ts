@@ -1,0 +1,52 @@
+import { expect } from 'chai';
+import type { Log } from '../../src/ports/log.ts';
+import { brokerNode } from '../support/broker.ts';
+import type { BrokerNode } from '../support/broker-node.ts';
+import { Collector } from '../support/collector.ts';
+import { outgoing } from '../support/messages.ts';
+import { RabbitBus } from '../support/rabbit-bus.ts';
+import { until, within } from '../support/until.ts';
+
+const ANEW = 'RabbitMQ does not give back what it confirmed: the stream is read anew';
+
+describe('the journal of deliveries on RabbitMQ', () => {
+  let node: BrokerNode;
+  let bus: RabbitBus | undefined;
+  before(async function () {
+    node = await brokerNode(this);
+  });
+  afterEach(async () => {
+    await bus?.destroy();
+    bus = undefined;
+  });
+
+  it('is read anew when the broker has forgotten who reads, and counts on', async function () {
+    // Each call of rabbitmqctl starts a virtual machine.
+    this.timeout(480_000);
+    bus = await RabbitBus.create(node.url, { endpoints: { oms: { takes: ['shop.order.placed@1'] } } });
+    const said: string[] = [];
+    const note = (_fields: object, text: string): void => {
+      said.push(text);
+    };
+    const log: Log = { debug: () => undefined, info: note, warn: note, error: note };
+    const transport = await bus.open({ log });
+    await transport.send([outgoing()]);
+    const collector = await Collector.start(transport, 'oms');
+    const [delivery] = await collector.atLeast(1);
+    if (delivery === undefined) throw new Error('one was expected');
+    expect(await collector.consumer.begin(delivery)).to.equal(1);
+
+    const queue = `rabbit_misc:r(<<"/">>, queue, <<"${bus.manifest.bus}.journal">>)`;
+    const readers = `Readers = [Pid || Row <- ets:tab2list(consumer_created), {Queue, Pid, _} <- [element(1, Row)], Queue =:= ${queue}]`;
+    await until('the reader', async () => (await node.ctl('eval', `${readers}, length(Readers).`)).trim() === '1');
+    await node.ctl('eval', `${readers}, [sys:suspend(Reader) || Reader <- Readers].`);
+    try {
+      expect(await within('the note to come back', collector.consumer.begin(delivery))).to.equal(2);
+      expect(said).to.include(ANEW);
+      expect(await collector.consumer.begin(delivery)).to.equal(3);
+      expect(said.filter((text) => text === ANEW)).to.have.length(1);
+    } finally {
+      await node.ctl('eval', `${readers}, [catch sys:resume(Reader) || Reader <- Readers].`);
+    }
+  });
+});
