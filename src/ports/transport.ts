@@ -135,6 +135,12 @@ export interface Consumer {
    * for it, this time included. So a message that kills its process is found out. @throws WB_DELIVERY_REVOKED
    */
   begin(delivery: Delivery): Promise<number>;
+  /**
+   * As `begin`, of suspects that are about to be handled together: one record for all. Resolves to those of them that have to be handled
+   * alone, because a process ended after it had begun them, together with others or alone. Absent where each can be begun at
+   * little cost. @throws WB_DELIVERY_REVOKED when one of them was
+   */
+  beginTogether?(deliveries: readonly Delivery[]): Promise<ReadonlySet<Delivery>>;
   /** Shows the state of the endpoint, as this process sees it, in `stats`. Replaces the state shown before. */
   report(state: ConsumerState): void;
   /** Takes no more: after it resolves `receive` is not called again; what is unsettled may still be settled. */
@@ -156,7 +162,7 @@ export interface Delivery {
   readonly lease: Lease;
   /** Failed attempts of earlier deliveries of it, oldest first. */
   readonly attempts: readonly Attempt[];
-  /** A process ended while it may have been in hand: handle it alone, after `begin`. */
+  /** A process ended while it may have been in hand: handle it alone after `begin`, or with other suspects after `beginTogether`. */
   readonly suspect: boolean;
   /** Set on a redriven dead letter of one route: only that route takes it. */
   readonly route?: string;

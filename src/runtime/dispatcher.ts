@@ -234,20 +234,37 @@ export class Dispatcher {
       return;
     }
     const { settler, consumer } = this.#connected();
+    this.#suspects.take(turn);
     this.#suspects
-      .begin(turn, settler, consumer)
-      .then((outcome) => {
-        if (outcome === 'begun') this.#run(turn);
-        else if (outcome === 'crashed') this.#buryCrashed(turn);
-        else {
-          this.#putBack(turn);
-          this.#ended();
-        }
+      .begin([turn, ...this.#companyOf(turn)], settler, consumer)
+      .then(({ run, crashed, back }) => {
+        for (const each of back) this.#putBack(each);
+        for (const each of crashed) this.#buryCrashed(each);
+        for (const each of run) this.#run(each);
+        this.#ended();
       })
       .catch((error: unknown) => {
         const fields = { ...logFields(turn.task.delivery), err: toError(error) };
         this.#options.log.error(fields, 'the dispatcher failed on a suspect delivery');
       });
+  }
+
+  /** Suspects that may be handled together with this one: as many as may be handled at a time. */
+  #companyOf({ task, probe }: Turn): readonly Turn[] {
+    const company: Turn[] = [];
+    if (probe || task.alone || this.#connected().consumer.beginTogether === undefined) return company;
+    while (company.length + 1 < this.#options.concurrency) {
+      const next = this.#next();
+      if (next === undefined) break;
+      if (!next.task.delivery.suspect || next.task.alone) {
+        this.#lanes.again(next.lane);
+        break;
+      }
+      const turn = { ...next, probe: false };
+      this.#suspects.take(turn);
+      company.push(turn);
+    }
+    return company;
   }
 
   #putBack({ lane, task, probe }: Turn): void {

@@ -19,20 +19,31 @@ export interface Turn {
   readonly probe: boolean;
 }
 
+/** What becomes of suspects that were to be begun. */
+export interface Begun {
+  /** May be handled now. */
+  readonly run: readonly Turn[];
+  /** Took too many processes down. */
+  readonly crashed: readonly Turn[];
+  /** Are to be tried again: alone, or because they could not be recorded. */
+  readonly back: readonly Turn[];
+}
+
 /**
- * The suspect that has the endpoint to itself, so that the blame for a crash falls on the right one.
+ * The suspects that have the endpoint to themselves, so that the blame for a crash falls on the right one: first some of them together,
+ * so that a crash which none of them brought about costs little time; then those that were in hand at the next crash, each alone.
  *
- * | state   | on                         | becomes | and                                             |
- * |---------|----------------------------|---------|-------------------------------------------------|
- * | none    | a suspect's turn           | waiting | nothing else starts                             |
- * | waiting | nothing runs any more      | in hand | it is recorded, then handled                    |
- * | in hand | it is over, or put back    | none    | others start again                              |
+ * | state   | on                           | becomes | and                                             |
+ * |---------|------------------------------|---------|-------------------------------------------------|
+ * | none    | a suspect's turn             | waiting | nothing else starts                             |
+ * | waiting | nothing runs any more        | in hand | they are recorded, then handled                 |
+ * | in hand | all are over, or put back    | none    | others start again                              |
  */
 export class Suspects {
   readonly #clock: Clock;
   readonly #log: Log;
-  #turn: Turn | undefined;
-  #inHand = false;
+  readonly #inHand = new Set<Task>();
+  #waiting: Turn | undefined;
 
   constructor(clock: Clock, log: Log) {
     this.#clock = clock;
@@ -41,49 +52,76 @@ export class Suspects {
 
   /** Whether one waits or is in hand. */
   get any(): boolean {
-    return this.#turn !== undefined;
+    return this.#waiting !== undefined || this.inHand;
   }
 
   get waiting(): Turn | undefined {
-    return this.#inHand ? undefined : this.#turn;
+    return this.#waiting;
   }
 
   get inHand(): boolean {
-    return this.#inHand;
+    return this.#inHand.size > 0;
   }
 
   wait(turn: Turn): void {
-    this.#turn = turn;
+    this.#waiting = turn;
+  }
+
+  /** It waits no more. */
+  take({ task }: Turn): void {
+    this.#waiting = undefined;
+    this.#inHand.add(task);
   }
 
   /** Its attempt is over, or it waits no more. */
   leave(task: Task): void {
-    if (this.#turn?.task !== task) return;
-    this.#turn = undefined;
-    this.#inHand = false;
+    if (this.#waiting?.task === task) this.#waiting = undefined;
+    this.#inHand.delete(task);
   }
 
-  /**
-   * Takes the one that waits in hand, and records that this process did.
-   * @returns whether it may be handled, took too many processes down, or could not be recorded and is to be tried again
-   */
-  async begin({ task }: Turn, settler: Settler, consumer: Consumer): Promise<'begun' | 'crashed' | 'failed'> {
-    this.#inHand = true;
+  /** Records that this process has them in hand. Never throws. @param turns one, or several that may be handled together */
+  async begin(turns: readonly Turn[], settler: Settler, consumer: Consumer): Promise<Begun> {
     try {
-      // Else the suspect before it, ended but not yet settled, would come again and be blamed for this one's crash.
+      // Else a suspect before them, ended but not yet settled, would come again and be blamed for their crash.
       await settler.idle();
-      // Once a process: what counts is how many of them ended while they had it, not how often this one tries.
-      task.begun ??= await consumer.begin(task.delivery);
-      return task.begun > MOST_CRASHES ? 'crashed' : 'begun';
+      const [only, ...others] = turns;
+      if (others.length > 0) return await beginTogether(turns, consumer);
+      return only === undefined ? NOBODY : await beginAlone(only, consumer);
     } catch (error) {
-      if (!task.revoked) {
+      const held = turns.find(({ task }) => !task.revoked);
+      if (held !== undefined) {
         this.#log.warn(
-          { ...logFields(task.delivery), err: toError(error) },
-          'a suspect delivery could not be recorded, trying again',
+          { ...logFields(held.task.delivery), suspects: turns.length, err: toError(error) },
+          'suspect deliveries could not be recorded, trying again',
         );
-        await pause(this.#clock, BEGIN_RETRY_MS, task.delivery.lease.signal);
+        await pause(this.#clock, BEGIN_RETRY_MS, held.task.delivery.lease.signal);
       }
-      return 'failed';
+      return { ...NOBODY, back: turns };
     }
   }
+}
+
+const NOBODY: Begun = { run: [], crashed: [], back: [] };
+
+async function beginAlone(turn: Turn, consumer: Consumer): Promise<Begun> {
+  const { task } = turn;
+  // Once a process: what counts is how many of them ended while they had it, not how often this one tries.
+  task.begun ??= await consumer.begin(task.delivery);
+  return task.begun > MOST_CRASHES ? { ...NOBODY, crashed: [turn] } : { ...NOBODY, run: [turn] };
+}
+
+async function beginTogether(turns: readonly Turn[], consumer: Consumer): Promise<Begun> {
+  const fresh = turns.map(({ task }) => task).filter(({ begunTogether }) => !begunTogether);
+  if (fresh.length > 0) {
+    const alone = await consumer.beginTogether?.(fresh.map(({ delivery }) => delivery));
+    for (const task of fresh) {
+      task.begunTogether = true;
+      task.alone = alone?.has(task.delivery) ?? true;
+    }
+  }
+  return {
+    ...NOBODY,
+    run: turns.filter(({ task }) => !task.alone),
+    back: turns.filter(({ task }) => task.alone),
+  };
 }

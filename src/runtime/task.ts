@@ -11,6 +11,10 @@ export class Task {
   heldSinceMs: number | undefined;
   /** Of a suspect: how many processes began it, this one included. */
   begun: number | undefined;
+  /** Of a suspect: this process has begun it together with others. */
+  begunTogether = false;
+  /** Of a suspect: a process ended that had begun it. */
+  alone = false;
 
   constructor(delivery: Delivery) {
     this.delivery = delivery;

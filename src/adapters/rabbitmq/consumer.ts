@@ -183,11 +183,17 @@ export class RabbitConsumer implements Consumer {
 
   async begin(delivery: Delivery): Promise<number> {
     if (!(delivery instanceof RabbitDelivery) || delivery.lease.revoked) {
-      throw new WaybillError('WB_DELIVERY_REVOKED', 'the delivery was taken back before it was handled', {
-        retryable: true,
-      });
+      throw takenBack();
     }
     return await this.#deps.journal.begin(delivery);
+  }
+
+  async beginTogether(deliveries: readonly Delivery[]): Promise<ReadonlySet<Delivery>> {
+    const ours = deliveries.filter(
+      (each): each is RabbitDelivery => each instanceof RabbitDelivery && !each.lease.revoked,
+    );
+    if (ours.length < deliveries.length) throw takenBack();
+    return await this.#deps.journal.beginTogether(ours);
   }
 
   report(state: ConsumerState): void {
@@ -306,4 +312,10 @@ export function countMade(ledgers: Ledgers, postings: Postings, sends: readonly 
     if (dueAt <= now) for (const endpoint of takers) ledgers.made.add(endpoint);
     ledgers.made.add('*', Math.max(1, takers.length));
   }
+}
+
+function takenBack(): WaybillError {
+  return new WaybillError('WB_DELIVERY_REVOKED', 'the delivery was taken back before it was handled', {
+    retryable: true,
+  });
 }

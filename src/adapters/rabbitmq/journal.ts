@@ -26,8 +26,16 @@ const REMEMBERED = 20_000;
 /** A durable note comes back sooner, if the broker still knows who reads. @unit milliseconds */
 const RETURN = 3_000;
 
+/** What a note says of deliveries, read in the order of the stream. */
+interface Told {
+  /** How often its delivery was begun. */
+  readonly count: number;
+  /** Of those that it begins together: which an earlier process had begun. */
+  readonly known: ReadonlySet<string>;
+}
+
 interface Waiter {
-  readonly resolve: (count: number) => void;
+  readonly resolve: (told: Told) => void;
   readonly reject: (error: Error) => void;
 }
 
@@ -42,9 +50,13 @@ interface Waiter {
 export class Journal {
   readonly #options: JournalOptions;
   readonly #counts = new Map<string, number>();
+  /** Which process began a delivery together with others last. */
+  readonly #together = new Map<string, string>();
   readonly #marks = new Map<string, ReadonlySet<number>>();
   readonly #waiters = new Map<string, Waiter>();
   readonly #stop = new AbortController();
+  /** Of this process, as it is connected now. */
+  readonly #self = randomUUID();
   #follows = false;
   /** Ends the reading, to begin anew. */
   #forsake: (() => void) | undefined;
@@ -57,7 +69,16 @@ export class Journal {
 
   /** @throws WB_DELIVERY_REVOKED */
   async begin(delivery: RabbitDelivery): Promise<number> {
-    return await this.#write({ delivery: identityOf(delivery) }, delivery.lease.signal);
+    const { count } = await this.#write({ delivery: identityOf(delivery) }, [delivery.lease.signal]);
+    return count;
+  }
+
+  /** @returns those that another process had begun. @throws WB_DELIVERY_REVOKED */
+  async beginTogether(deliveries: readonly RabbitDelivery[]): Promise<ReadonlySet<RabbitDelivery>> {
+    const together = deliveries.map(identityOf);
+    const signals = new Set(deliveries.map(({ lease }) => lease.signal));
+    const { known } = await this.#write({ together, by: this.#self }, [...signals]);
+    return new Set(deliveries.filter((delivery) => known.has(identityOf(delivery))));
   }
 
   /**
@@ -72,7 +93,7 @@ export class Journal {
 
   /** Resolves when everything that was noted before is known here. */
   async sync(signal: AbortSignal): Promise<void> {
-    await this.#write({}, signal);
+    await this.#write({}, [signal]);
   }
 
   /** Members of a batch that were settled before it came again, as far as is known here. */
@@ -85,17 +106,17 @@ export class Journal {
     for (const nonce of [...this.#waiters.keys()]) this.#fail(nonce, revoked());
   }
 
-  /** Resolves when the note has come back from the stream, to the count of its delivery. */
-  async #write(note: { delivery?: string }, signal: AbortSignal): Promise<number> {
+  /** Resolves when the note has come back from the stream, to what it says in its place there. */
+  async #write(note: object, signals: readonly AbortSignal[]): Promise<Told> {
     if (!this.#follows) void this.#follow();
     const nonce = randomUUID();
     const abort = (): void => {
       this.#fail(nonce, revoked());
     };
-    const noted = new Promise<number>((resolve, reject) => {
+    const noted = new Promise<Told>((resolve, reject) => {
       this.#waiters.set(nonce, { resolve, reject });
-      signal.addEventListener('abort', abort, { once: true });
-      if (signal.aborted) abort();
+      for (const signal of signals) signal.addEventListener('abort', abort, { once: true });
+      if (signals.some(({ aborted }) => aborted)) abort();
     });
     this.#post({ ...note, nonce }).then(
       () => {
@@ -108,7 +129,7 @@ export class Journal {
     try {
       return await noted;
     } finally {
-      signal.removeEventListener('abort', abort);
+      for (const signal of signals) signal.removeEventListener('abort', abort);
     }
   }
 
@@ -179,6 +200,7 @@ export class Journal {
   async #read(channel: Channel): Promise<void> {
     const ended = new Promise<void>((resolve) => channel.once('close', resolve));
     this.#counts.clear();
+    this.#together.clear();
     this.#readAt = this.#options.clock.elapsed();
     await channel.prefetch(1_000);
     await channel.consume(
@@ -214,10 +236,24 @@ export class Journal {
       count = (this.#counts.get(note.delivery) ?? 0) + 1;
       keep(this.#counts, note.delivery, count);
     }
+    const known = this.#noteTogether(note);
     if ('nonce' in note && typeof note.nonce === 'string') {
-      this.#waiters.get(note.nonce)?.resolve(count);
+      this.#waiters.get(note.nonce)?.resolve({ count, known });
       this.#waiters.delete(note.nonce);
     }
+  }
+
+  /** @returns those that another process has begun before */
+  #noteTogether(note: object): ReadonlySet<string> {
+    const known = new Set<string>();
+    if (!('together' in note) || !Array.isArray(note.together) || !('by' in note) || typeof note.by !== 'string')
+      return known;
+    for (const identity of note.together.filter((each) => typeof each === 'string')) {
+      const last = this.#together.get(identity);
+      if (this.#counts.has(identity) || (last !== undefined && last !== note.by)) known.add(identity);
+      keep(this.#together, identity, note.by);
+    }
+    return known;
   }
 }
 
