@@ -236,7 +236,7 @@ export class Dispatcher {
     const { settler, consumer } = this.#connected();
     this.#suspects.take(turn);
     this.#suspects
-      .begin([turn, ...this.#companyOf(turn)], settler, consumer)
+      .begin(turn, (first) => this.#companyOf(first), settler, consumer)
       .then(({ run, crashed, back }) => {
         for (const each of back) this.#putBack(each);
         for (const each of crashed) this.#buryCrashed(each);
@@ -250,9 +250,10 @@ export class Dispatcher {
   }
 
   /** Suspects that may be handled together with this one: as many as may be handled at a time. */
-  #companyOf({ task, probe }: Turn): readonly Turn[] {
+  #companyOf({ probe }: Turn): readonly Turn[] {
     const company: Turn[] = [];
-    if (probe || task.alone || this.#connected().consumer.beginTogether === undefined) return company;
+    // An outage is probed by one.
+    if (probe) return company;
     while (company.length + 1 < this.#options.concurrency) {
       const next = this.#next();
       if (next === undefined) break;

@@ -79,14 +79,23 @@ export class Suspects {
     this.#inHand.delete(task);
   }
 
-  /** Records that this process has them in hand. Never throws. @param turns one, or several that may be handled together */
-  async begin(turns: readonly Turn[], settler: Settler, consumer: Consumer): Promise<Begun> {
+  /**
+   * Records that this process has it in hand, with others where they may be handled together. Never throws.
+   * @param companyOf takes others in hand
+   */
+  async begin(
+    turn: Turn,
+    companyOf: (turn: Turn) => readonly Turn[],
+    settler: Settler,
+    consumer: Consumer,
+  ): Promise<Begun> {
+    const turns = [turn];
     try {
       // Else a suspect before them, ended but not yet settled, would come again and be blamed for their crash.
       await settler.idle();
-      const [only, ...others] = turns;
-      if (others.length > 0) return await beginTogether(turns, consumer);
-      return only === undefined ? NOBODY : await beginAlone(only, consumer);
+      if (turn.task.alone || consumer.beginTogether === undefined) return await beginAlone(turn, consumer);
+      turns.push(...companyOf(turn));
+      return await beginTogether(turns, consumer);
     } catch (error) {
       const held = turns.find(({ task }) => !task.revoked);
       if (held !== undefined) {

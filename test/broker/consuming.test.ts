@@ -2,11 +2,14 @@ import { connect, type Message } from 'amqplib';
 import { expect } from 'chai';
 import { BATCH_TYPE } from '../../src/adapters/rabbitmq/encode.ts';
 import { slotOf } from '../../src/message.ts';
+import { systemClock } from '../../src/ports/clock.ts';
 import type { Delivery, Transport } from '../../src/ports/transport.ts';
+import { Dispatcher } from '../../src/runtime/dispatcher.ts';
 import { broker } from '../support/broker.ts';
 import { all, Collector, done } from '../support/collector.ts';
 import { idsOf, message, onBus, outgoing, series } from '../support/messages.ts';
 import { RabbitBus } from '../support/rabbit-bus.ts';
+import { testLog } from '../support/targets.ts';
 import { type TcpProxy, tcpProxy } from '../support/tcp-proxy.ts';
 import { until } from '../support/until.ts';
 
@@ -203,6 +206,101 @@ describe('consuming from RabbitMQ', () => {
     const [killer] = await last.atLeast(2);
     expect(last.ids).to.deep.equal(['k1', 'k2']);
     if (killer !== undefined) expect(await last.consumer.begin(killer)).to.equal(2);
+  });
+
+  /** Keys of one slot, so that their messages come together. */
+  const [a = '', b = '', c = ''] = Array.from({ length: 1_000 }, (_, n) => `s${String(n)}`).filter(
+    (key) => slotOf(key, 16) === 0,
+  );
+
+  /** Messages of these keys that two processes had in hand, one after the other, which are gone. */
+  const suspects = async (bus: RabbitBus): Promise<void> => {
+    await (await bus.open()).send([a, b, c].map((key) => outgoing({ id: key, key })));
+    for (let turn = 0; turn < 2; turn++) await (await held(bus)).crash();
+  };
+
+  /** A process that has all of them in hand. */
+  const held = async (bus: RabbitBus): Promise<{ collector: Collector; crash: () => Promise<void> }> => {
+    const proxy = await tcpProxy(Number(new URL(url).port || '5672'));
+    proxies.push(proxy);
+    const collector = await Collector.start(await bus.open({}, proxy.through(url)), 'oms');
+    await collector.atLeast(3);
+    return {
+      collector,
+      crash: () => {
+        proxy.refuse();
+        return Promise.resolve();
+      },
+    };
+  };
+
+  it('has suspects begun together once, and alone those that a process had begun which is gone', async () => {
+    const bus = await create();
+    await suspects(bus);
+    const { collector, crash } = await held(bus);
+    const [one, two, three] = await collector.atLeast(3);
+    if (one === undefined || two === undefined || three === undefined) throw new Error('no deliveries');
+    expect([one, two, three].map(({ suspect }) => suspect)).to.deep.equal([true, true, true]);
+    const { consumer } = collector;
+    expect(await consumer.beginTogether?.([one, two])).to.deep.equal(new Set());
+    expect(await consumer.beginTogether?.([one, two]), 'by the same process').to.deep.equal(new Set());
+    await crash();
+    const last = await Collector.start(await bus.open(), 'oms');
+    const again = await last.atLeast(3);
+    const alone = await last.consumer.beginTogether?.(again);
+    expect([...(alone ?? [])].map(({ message: { envelope } }) => envelope.id)).to.deep.equal([a, b]);
+    for (const each of again) expect(await last.consumer.begin(each)).to.equal(1);
+  });
+
+  it('has suspects handled together, with nothing else beside them, and then those alone that were in hand at another crash', async () => {
+    const bus = await create();
+    await suspects(bus);
+    const inHand = new Map<string, () => void>();
+    const attend = async (transport: Transport): Promise<Dispatcher> => {
+      const dispatcher = new Dispatcher({
+        endpoint: 'oms',
+        ordering: 'key',
+        retry: { immediate: 1, attempts: 5, delayMs: 10, factor: 1, maxMs: 10 },
+        holdMs: 60_000,
+        timeoutMs: 600_000,
+        concurrency: 10,
+        process: ({ delivery: { message: each } }) =>
+          new Promise((resolve) => {
+            inHand.set(each.envelope.id, () => {
+              inHand.delete(each.envelope.id);
+              resolve({ outcome: 'done', sends: [] });
+            });
+          }),
+        clock: systemClock,
+        log: testLog,
+      });
+      await dispatcher.start(transport);
+      return dispatcher;
+    };
+    const proxy = await tcpProxy(Number(new URL(url).port || '5672'));
+    proxies.push(proxy);
+    const sender = await bus.open();
+    const first = await attend(await bus.open({}, proxy.through(url)));
+    await until('them in hand', () => inHand.size >= 3);
+    await sender.send([outgoing({ id: 'fresh', key: 'other' })]);
+    await until('the other one to come', async () => (await sender.stats()).endpoints[0]?.inHand === 4);
+    expect([...inHand.keys()].sort()).to.deep.equal([a, b, c].sort());
+    proxy.refuse();
+    await first.close(0);
+    inHand.clear();
+    const second = await attend(await bus.open());
+    const order: string[] = [];
+    for (let n = 1; n <= 4; n++) {
+      await until('the next in hand', () => inHand.size > 0);
+      expect(inHand.size, 'it is alone').to.equal(1);
+      for (const [id, end] of [...inHand]) {
+        order.push(id);
+        end();
+      }
+    }
+    expect(order.filter((id) => id !== 'fresh')).to.deep.equal([a, b, c]);
+    await until('the end', async () => (await sender.stats()).endpoints[0]?.waiting === 0);
+    await second.close();
   });
 
   it('attaches again when the queue was deleted and made again', async () => {

@@ -75,6 +75,10 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
     const verdict = await traffic.judge(options.patienceMs);
     await traffic.finish();
     return { verdict, recoveries, seconds: (performance.now() - begun) / 1_000 };
+  } catch (error) {
+    // What it looked like then says more than that it did not go on.
+    for (const endpoint of (await traffic.stats()).endpoints) say(JSON.stringify(endpoint));
+    throw error;
   } finally {
     clearInterval(progress);
     await traffic.dispose();

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openBus } from '../../../src/index.ts';
+import { openBus, type TransportStats } from '../../../src/index.ts';
 import { busName } from '../broker.ts';
 import { all } from '../collector.ts';
 import { testLog } from '../targets.ts';
@@ -221,6 +221,16 @@ export class Traffic {
     };
     await until('the end', ended, { deadlineMs: Number.POSITIVE_INFINITY });
     return await this.#verdict();
+  }
+
+  /** What the bus says of itself. */
+  async stats(): Promise<TransportStats> {
+    const host = await openBus({ config: this.folder, log: testLog });
+    try {
+      return await host.transport.stats();
+    } finally {
+      await host.close();
+    }
   }
 
   /** Ends every process in peace. */
