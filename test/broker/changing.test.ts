@@ -8,6 +8,7 @@ import { broker } from '../support/broker.ts';
 import { Collector, done } from '../support/collector.ts';
 import { idsByKey, message, outgoing } from '../support/messages.ts';
 import { RabbitBus } from '../support/rabbit-bus.ts';
+import { tcpProxy } from '../support/tcp-proxy.ts';
 import { until } from '../support/until.ts';
 
 const TYPE = 'shop.order.placed@1';
@@ -128,6 +129,46 @@ describe('changing the queues of a bus under traffic', () => {
     expect(idsByKey(handled)).to.deep.equal(stream.sent);
     const stats = await applier.stats();
     expect(stats).to.include({ dead: 0, parked: 0 });
+  });
+
+  it('loses nothing and no order of a key when apply is interrupted at each of its steps and run again', async function () {
+    this.timeout(480_000);
+    const bus = await create(divided(2));
+    const [publisher, consumer, applier] = await Promise.all([1, 2, 3].map(() => bus.open({ settleMs: SETTLE })));
+    if (!publisher || !consumer || !applier) throw new Error('not open');
+    const { handled } = await gather([consumer], 'oms');
+    const stream = Stream.start(publisher);
+    const steps: string[] = [];
+    let interrupted = true;
+    for (let last = 1; interrupted; last++) {
+      const proxy = await tcpProxy(Number(new URL(url).port || '5672'));
+      const note = (fields: object, text: string): void => {
+        if (text !== 'apply' || !('step' in fields) || fields.step !== last) return;
+        steps.push('what' in fields ? String(fields.what) : '');
+        proxy.refuse();
+      };
+      const silent = (): void => undefined;
+      const failing = await bus.open(
+        { settleMs: SETTLE, log: { debug: note, info: silent, warn: silent, error: silent } },
+        proxy.through(url),
+      );
+      // Another number of partitions each time, so that there is something to do at each step.
+      const manifest = next(bus, divided(last % 2 === 0 ? 2 : 3));
+      interrupted = await failing.apply(manifest).then(
+        () => false,
+        () => true,
+      );
+      await failing.close();
+      await proxy.close();
+      const from = handled.length;
+      await applier.apply(manifest);
+      await until('more to be handled', () => handled.length > from, { deadlineMs: 90_000 });
+    }
+    await stream.stop();
+    await until('all to be handled', () => handled.length >= stream.total, { deadlineMs: 90_000 });
+    expect(steps).to.include.members(['intent', 'base', 'queues of oms', 'bindings of oms', 'bus bindings', 'applied']);
+    expect(idsByKey(handled)).to.deep.equal(stream.sent);
+    expect(await applier.stats()).to.include({ dead: 0, parked: 0 });
   });
 
   it('shares the queues of old slots with new ones, so that a key stays in its place', async () => {

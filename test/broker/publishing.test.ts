@@ -180,7 +180,7 @@ describe('publishing on RabbitMQ', () => {
         expect([...new Set(ids)].filter((id) => id.startsWith('n') && Number(id.slice(1)) % 2 === half)).to.deep.equal(
           expected.filter((_, n) => n % 2 === half),
         );
-      expect(said).to.include('RabbitMQ does not answer: published again on another channel');
+      expect(said).to.include('RabbitMQ does not confirm: published again on another channel');
     } finally {
       await channel.deleteQueue(name);
     }

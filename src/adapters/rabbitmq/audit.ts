@@ -7,8 +7,9 @@ import { type ChannelSource, readStream } from './stream.ts';
 export async function* readAudit(source: ChannelSource, queue: string, clock: Clock): AsyncGenerator<AuditRecord> {
   const records: AuditRecord[] = [];
   await readStream(source, queue, 'first', clock, (message: Message) => {
-    const record: unknown = JSON.parse(message.content.toString('utf8'));
-    if (isAuditRecord(record)) records.push(record);
+    // All of one step together, since there may be very many.
+    const step: unknown = JSON.parse(message.content.toString('utf8'));
+    if (Array.isArray(step)) for (const record of step) if (isAuditRecord(record)) records.push(record);
   });
   yield* records;
 }

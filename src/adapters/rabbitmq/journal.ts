@@ -25,6 +25,8 @@ const NONE: ReadonlySet<number> = new Set();
 const REMEMBERED = 20_000;
 /** A durable note comes back sooner, if the broker still knows who reads. @unit milliseconds */
 const RETURN = 3_000;
+/** How often the stream is read anew before what only avoids repeats goes without. */
+const MOST_READINGS = 2;
 
 /** What a note says of deliveries, read in the order of the stream. */
 interface Told {
@@ -62,6 +64,8 @@ export class Journal {
   #forsake: (() => void) | undefined;
   /** When a note was read last, or the reading began. */
   #readAt = 0;
+  /** The broker's copy that is read lacks what is durable elsewhere, and reading anew does not help. */
+  #behind = false;
 
   constructor(options: JournalOptions) {
     this.#options = options;
@@ -91,9 +95,9 @@ export class Journal {
     await this.#post(note, deadlineMs);
   }
 
-  /** Resolves when everything that was noted before is known here. */
+  /** Resolves when everything that was noted before is known here. @throws WB_TRANSPORT_UNAVAILABLE, WB_DELIVERY_REVOKED */
   async sync(signal: AbortSignal): Promise<void> {
-    await this.#write({}, [signal]);
+    await this.#write({}, [signal], MOST_READINGS);
   }
 
   /** Members of a batch that were settled before it came again, as far as is known here. */
@@ -107,7 +111,7 @@ export class Journal {
   }
 
   /** Resolves when the note has come back from the stream, to what it says in its place there. */
-  async #write(note: object, signals: readonly AbortSignal[]): Promise<Told> {
+  async #write(note: object, signals: readonly AbortSignal[], readings = Number.POSITIVE_INFINITY): Promise<Told> {
     if (!this.#follows) void this.#follow();
     const nonce = randomUUID();
     const abort = (): void => {
@@ -120,7 +124,7 @@ export class Journal {
     });
     this.#post({ ...note, nonce }).then(
       () => {
-        this.#expect(nonce);
+        this.#expect(nonce, readings);
       },
       (error: unknown) => {
         this.#fail(nonce, toError(error));
@@ -133,14 +137,19 @@ export class Journal {
     }
   }
 
-  /** The note is durable, so it is to come back. */
-  #expect(nonce: string): void {
+  /** The note is durable, so it is to come back. @param readings of the stream before it is given up */
+  #expect(nonce: string, readings: number): void {
     const { clock } = this.#options;
     if (!this.#waiters.has(nonce)) return;
     clock.timer(RETURN, () => {
       if (!this.#waiters.has(nonce)) return;
-      if (clock.elapsed() - this.#readAt >= RETURN) this.#forsake?.();
-      this.#expect(nonce);
+      const silent = clock.elapsed() - this.#readAt >= RETURN;
+      if (silent) this.#forsake?.();
+      // Once it was in vain, others are not kept waiting as long.
+      if (silent && (readings <= 0 || (this.#behind && readings < Number.POSITIVE_INFINITY))) {
+        this.#behind = true;
+        this.#fail(nonce, unreadable());
+      } else this.#expect(nonce, silent ? readings - 1 : readings);
     });
   }
 
@@ -238,7 +247,9 @@ export class Journal {
     }
     const known = this.#noteTogether(note);
     if ('nonce' in note && typeof note.nonce === 'string') {
-      this.#waiters.get(note.nonce)?.resolve({ count, known });
+      const waiter = this.#waiters.get(note.nonce);
+      if (waiter !== undefined) this.#behind = false;
+      waiter?.resolve({ count, known });
       this.#waiters.delete(note.nonce);
     }
   }
@@ -272,6 +283,12 @@ function keep<T>(map: Map<string, T>, key: string, value: T): void {
 function identityOf({ message, lease, parcel }: RabbitDelivery): string {
   const { id, source } = message.envelope;
   return JSON.stringify([lease.endpoint, parcelId(parcel.amqp), source, id]);
+}
+
+function unreadable(): WaybillError {
+  return new WaybillError('WB_TRANSPORT_UNAVAILABLE', 'RabbitMQ does not give back what the journal holds', {
+    retryable: true,
+  });
 }
 
 function revoked(): WaybillError {

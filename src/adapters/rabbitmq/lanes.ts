@@ -145,11 +145,12 @@ export class Lanes {
       lane.queue.splice(0, lane.head);
       lane.head = 0;
     }
-    if (items.length === 0) {
+    const [first] = items;
+    if (first === undefined) {
       this.#free(lane, []);
       return undefined;
     }
-    return { lane, items, bytes, refusals: 0, sentAt: undefined, unanswered: 0 };
+    return { lane, items, bytes, refusals: 0, road: `${first.exchange} ${first.routingKey}`, sentAt: undefined };
   }
 
   /** The lane is ready again, or over. It stays busy while keys move, so that none makes it ready twice. */

@@ -28,8 +28,10 @@ export interface OfficeOptions {
   readonly queue: () => Promise<string | undefined>;
 }
 
-/** Letters that `list` holds at a time; a longer list is read again from the start, past those it has given. */
-const CHUNK = 10_000;
+/** What `list` holds at a time; a longer list is read again from the start, past the letters it has given. @unit bytes */
+const HELD_BYTES = 128 * 1_048_576;
+/** About what a letter takes beside the body of its message. @unit bytes */
+const LETTER_BYTES = 300;
 /** Letters that are sent, recorded and taken out in one step. */
 const STEP = 500;
 
@@ -44,21 +46,20 @@ export class RabbitOffice implements Office {
   /** Holds no lock while the caller looks at a letter, so that he may redrive it. */
   async *list(filter: OfficeFilter = {}): AsyncIterable<DeadLetter> {
     const given = new Set<string>();
-    const limit = filter.limit ?? Number.POSITIVE_INFINITY;
+    const limit = mostOf(filter);
     for (;;) {
-      const room = Math.min(CHUNK, limit - given.size);
-      const chunk = await this.#collect(filter, given, room);
-      for (const letter of chunk) {
+      const { letters, more } = await this.#collect(filter, given, limit - given.size);
+      for (const letter of letters) {
         given.add(letter.id);
         yield letter;
       }
-      if (chunk.length < room || given.size >= limit) return;
+      if (!more) return;
     }
   }
 
   async get(id: string): Promise<DeadLetter | undefined> {
-    const [letter] = await this.#collect({ ids: [id] }, new Set(), 1);
-    return letter;
+    const { letters } = await this.#collect({ ids: [id] }, new Set(), 1);
+    return letters[0];
   }
 
   async count(): Promise<number> {
@@ -75,25 +76,34 @@ export class RabbitOffice implements Office {
     return this.#act('discard', filter, action);
   }
 
-  async #collect(filter: OfficeFilter, given: ReadonlySet<string>, room: number): Promise<DeadLetter[]> {
+  /** @param room for so many letters; there is room for a certain number of bytes as well */
+  async #collect(filter: OfficeFilter, given: ReadonlySet<string>, room: number): Promise<Collected> {
     const letters: DeadLetter[] = [];
-    if (room <= 0) return letters;
+    const matches = matcher(filter);
+    let bytes = 0;
+    let more = false;
+    if (room <= 0) return { letters, more };
     await this.#session(async (session, bus) => {
       await session.read((page) => {
         for (const message of page) {
           for (const { letter } of this.#file(message, bus)) {
-            if (letters.length < room && !given.has(letter.id) && matches(letter, filter)) letters.push(letter);
+            if (letters.length >= room || given.has(letter.id) || !matches(letter)) continue;
+            more ||= bytes >= HELD_BYTES;
+            if (more) break;
+            letters.push(letter);
+            bytes += letter.message.body.length + LETTER_BYTES;
           }
         }
-        return Promise.resolve(letters.length < room);
+        return Promise.resolve(letters.length < room && !more);
       });
     });
-    return letters;
+    return { letters, more };
   }
 
   async #act(action: AuditRecord['action'], filter: OfficeFilter, by: OfficeAction): Promise<number> {
     const { clock } = this.#options;
-    const limit = filter.limit ?? Number.POSITIVE_INFINITY;
+    const limit = mostOf(filter);
+    const matches = matcher(filter);
     const begun = clock.elapsed();
     let done = 0;
     await this.#session(async (session, bus) => {
@@ -112,7 +122,7 @@ export class RabbitOffice implements Office {
         let count = done;
         for (const message of page) {
           const files = this.#file(message, bus);
-          const taken = files.filter(({ letter }) => count < limit && matches(letter, filter) && ++count > 0);
+          const taken = files.filter(({ letter }) => count < limit && matches(letter) && ++count > 0);
           if (taken.length === 0) continue;
           chosen.push({ message, taken, kept: files.filter((file) => !taken.includes(file)) });
           if (chosen.length >= step) await flush();
@@ -146,10 +156,7 @@ export class RabbitOffice implements Office {
       return { at, by, action, letter: letter.id, messageId: letter.message.envelope.id, endpoint: letter.endpoint };
     });
     await publisher.send(sends, Number.POSITIVE_INFINITY);
-    await publisher.send(
-      records.map((record) => auditPosting(postings, record)),
-      Number.POSITIVE_INFINITY,
-    );
+    await publisher.send([auditPosting(postings, records)], Number.POSITIVE_INFINITY);
     for (const { message } of chosen) take(message);
     for (const { letter, outcome } of letters) {
       ledgers.letters.add(outcome);
@@ -195,6 +202,12 @@ export class RabbitOffice implements Office {
   }
 }
 
+/** Some letters of a list, and whether there are others for which there was no room. */
+interface Collected {
+  readonly letters: DeadLetter[];
+  readonly more: boolean;
+}
+
 /** An AMQP message of which some letters are chosen. */
 interface Chosen {
   readonly message: Message;
@@ -202,20 +215,30 @@ interface Chosen {
   readonly kept: readonly Filed[];
 }
 
-function auditPosting({ names }: Postings, record: AuditRecord): Posting {
-  const wire = { body: Buffer.from(JSON.stringify(record)), properties: { contentType: 'application/json' } };
+function auditPosting({ names }: Postings, records: readonly AuditRecord[]): Posting {
+  const wire = { body: Buffer.from(JSON.stringify(records)), properties: { contentType: 'application/json' } };
   return { exchange: names.records, routingKey: 'audit', key: 'audit', content: { kind: 'raw', wire } };
 }
 
-function matches(letter: DeadLetter, filter: OfficeFilter): boolean {
-  const { envelope } = letter.message;
-  return (
-    (filter.ids === undefined || filter.ids.includes(letter.id)) &&
-    (filter.endpoint === undefined || filter.endpoint === letter.endpoint) &&
-    (filter.route === undefined || filter.route === letter.route) &&
-    (filter.code === undefined || filter.code === letter.code) &&
-    (filter.key === undefined || filter.key === envelope.key) &&
-    (filter.messageId === undefined || filter.messageId === envelope.id) &&
-    (filter.type === undefined || filter.type === typeRef(envelope.type, envelope.version))
-  );
+/** Whether a letter is meant. */
+function matcher(filter: OfficeFilter): (letter: DeadLetter) => boolean {
+  const { endpoint, route, code, key, messageId, type } = filter;
+  const ids = filter.ids === undefined ? undefined : new Set(filter.ids);
+  return (letter) => {
+    const { envelope } = letter.message;
+    return (
+      (ids === undefined || ids.has(letter.id)) &&
+      (endpoint === undefined || endpoint === letter.endpoint) &&
+      (route === undefined || route === letter.route) &&
+      (code === undefined || code === letter.code) &&
+      (key === undefined || key === envelope.key) &&
+      (messageId === undefined || messageId === envelope.id) &&
+      (type === undefined || type === typeRef(envelope.type, envelope.version))
+    );
+  };
+}
+
+/** How many letters there can be at most. */
+function mostOf({ ids, limit = Number.POSITIVE_INFINITY }: OfficeFilter): number {
+  return ids === undefined ? limit : Math.min(limit, new Set(ids).size);
 }

@@ -70,7 +70,7 @@ export interface Sending {
  * | refuses, nothing takes it   | WB_PARKING_FULL                                                          |
  * | refuses or returns an answer | dropped, and said so: it must not hold up the request that it answers   |
  * | loses the connection        | what is unconfirmed is published again before newer ones of the key      |
- * | answers nothing for 6 s     | as if it had lost the connection, on another channel: see {@link Patience} |
+ * | confirms nothing for 6 s    | as if it had lost the connection, on another channel: see {@link Patience} |
  * | does not know the exchange  | WB_PLAN_NOT_APPLIED                                                      |
  */
 export class Publisher {
@@ -84,8 +84,8 @@ export class Publisher {
   #channel: ConfirmChannel | undefined;
   #pace = new Pace();
   readonly #patience: Patience;
-  /** Ends the channel that the broker does not answer on. */
-  #forsake: (() => void) | undefined;
+  /** Gives up the channel. */
+  #forsake: ((turn: number) => void) | undefined;
   #messages = 0;
   #bytes = 0;
   #pumping = false;
@@ -107,7 +107,7 @@ export class Publisher {
       clock: options.clock,
       underWay: this.#underWay,
       suspended: () => this.#channel === undefined || options.connection.blocked !== undefined,
-      exhausted: () => this.#forsake?.(),
+      exhausted: (turn) => this.#forsake?.(turn),
     });
     void this.#run();
   }
@@ -232,8 +232,8 @@ export class Publisher {
     const confirmed = error === null || error === undefined;
     // Otherwise the channel has closed.
     if (!confirmed && toError(error).message !== 'message nacked') return;
-    this.#patience.answered(batch);
     if (confirmed) {
+      this.#patience.confirmed(batch);
       if (!this.#returned.delete(id)) {
         this.sent.parcels += 1;
         this.sent.messages += batch.items.length;
@@ -340,10 +340,8 @@ export class Publisher {
         if (this.#stopped()) return;
         let cause: Error | undefined;
         const ended = new Promise<void>((resolve) => channel.once('close', resolve));
-        const forsaken = new Promise<'forsaken'>((resolve) => {
-          this.#forsake = () => {
-            resolve('forsaken');
-          };
+        const forsaken = new Promise<number>((resolve) => {
+          this.#forsake = resolve;
         });
         channel.on('error', (error) => {
           cause = error;
@@ -357,14 +355,14 @@ export class Publisher {
         const again = [...this.#underWay];
         for (const batch of again) this.#publish(batch, channel);
         this.#pump();
-        const how = await Promise.race([ended, forsaken]);
+        const turn = await Promise.race([ended, forsaken]);
         this.#forsake = undefined;
         this.#channel = undefined;
-        if (how === 'forsaken') {
-          await this.#leave(channel);
+        this.#patience.renew(turn === undefined);
+        if (turn !== undefined) {
+          await this.#leave(channel, turn);
           continue;
         }
-        for (const batch of this.#underWay) batch.unanswered = 0;
         if (cause === undefined) failures = 0;
         else if (!this.#stopped()) this.#failed(cause);
       } catch (error) {
@@ -378,12 +376,14 @@ export class Publisher {
     }
   }
 
-  /** Closes a channel on which nothing is answered, which the closing itself may not be either. */
-  async #leave(channel: ConfirmChannel): Promise<void> {
+  /** Closes a channel on which nothing is confirmed; the closing may not be answered either. */
+  async #leave(channel: ConfirmChannel, turn: number): Promise<void> {
     const { clock, log } = this.#options;
-    const unanswered = this.#underWay.size;
-    const again = [...this.#underWay].some((batch) => batch.unanswered > 1);
-    log[again ? 'debug' : 'warn']({ unanswered }, 'RabbitMQ does not answer: published again on another channel');
+    const unconfirmed = this.#underWay.size;
+    log[turn === 1 ? 'warn' : 'debug'](
+      { unconfirmed },
+      'RabbitMQ does not confirm: published again on another channel',
+    );
     await leaveChannel(channel, clock);
   }
 

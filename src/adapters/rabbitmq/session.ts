@@ -5,6 +5,10 @@ import { type ChannelSource, channelsOf, countOf } from './stream.ts';
 
 /** Messages that one channel may hold: more make a broker slow. */
 const PAGE = 4_000;
+/** The first, from which is learnt how large messages are. */
+const FIRST_PAGE = 128;
+/** What a page should weigh at most: all of it is in memory at a time. @unit bytes */
+const PAGE_BYTES = 32 * 1_048_576;
 /** How long the broker may take from one message to the next. @unit milliseconds */
 const SILENCE = 10_000;
 
@@ -32,13 +36,16 @@ export class Session {
   async read(look: (page: readonly Message[], take: (message: Message) => void) => Promise<boolean>): Promise<void> {
     // What comes while it lasts, such as what is redriven and parked again, is for the next session.
     let left = (await countOf(this.#source, this.#queue))?.messageCount ?? 0;
+    let size = FIRST_PAGE;
     try {
       while (left > 0) {
         const channel = await this.#source.channel();
         this.#pages.push(channel);
-        const page = await this.#page(channel, Math.min(left, PAGE));
+        const page = await this.#page(channel, Math.min(left, size));
         if (page.length === 0) break;
         left -= page.length;
+        const bytes = page.reduce((sum, { content }) => sum + content.length, 0);
+        size = Math.max(1, Math.min(PAGE, Math.floor((PAGE_BYTES * page.length) / Math.max(1, bytes))));
         const more = await look(page, (message) => {
           channel.ack(message);
         });

@@ -13,23 +13,27 @@ describe('the patience of a publisher', () => {
       suspended: () => state.suspended,
       exhausted: () => {
         state.exhausted += 1;
+        patience.renew(false);
         for (const owed of underWay) patience.sent(owed);
       },
     });
-    const send = (): Owed => {
-      const owed: Owed = { sentAt: undefined, unanswered: 0 };
+    const send = (road = 'orders'): Owed => {
+      const owed: Owed = { road, sentAt: undefined };
       underWay.add(owed);
       patience.sent(owed);
       return owed;
     };
     const confirm = (owed: Owed): void => {
-      patience.answered(owed);
+      patience.confirmed(owed);
       underWay.delete(owed);
     };
-    return { clock, state, patience, send, confirm };
+    const giveUp = (owed: Owed): void => {
+      underWay.delete(owed);
+    };
+    return { clock, state, patience, send, confirm, giveUp };
   };
 
-  it('ends when nothing is answered, later each time, and no later than 300 s', () => {
+  it('ends when nothing is confirmed, later each time, and no later than 300 s', () => {
     const { clock, state, send } = scene();
     send();
     const found: number[] = [];
@@ -51,9 +55,9 @@ describe('the patience of a publisher', () => {
     expect(state.exhausted).to.equal(2);
   });
 
-  it('bears a slow broker, as long as it answers what was sent about as early', () => {
+  it('bears a slow broker, as long as it confirms what was sent about as early', () => {
     const { clock, state, send, confirm } = scene();
-    const burst = Array.from({ length: 60 }, send);
+    const burst = Array.from({ length: 60 }, () => send());
     for (const owed of burst) {
       clock.advance(1_000);
       confirm(owed);
@@ -61,12 +65,34 @@ describe('the patience of a publisher', () => {
     expect(state.exhausted).to.equal(0);
   });
 
-  it('ends when others that were sent long after it are answered', () => {
+  it('ends when others that were sent long after it are confirmed', () => {
     const { clock, state, send, confirm } = scene();
-    send();
+    send('mails');
     for (let second = 0; second < 8; second++) {
       confirm(send());
       clock.advance(1_000);
+    }
+    expect(state.exhausted).to.equal(1);
+  });
+
+  it('ends when something is refused again and again while others that were sent after it are confirmed', () => {
+    const { clock, state, patience, send, confirm } = scene();
+    const refused = send('mails');
+    for (let second = 0; second < 8; second++) {
+      confirm(send());
+      clock.advance(1_000);
+      patience.sent(refused);
+    }
+    expect(state.exhausted).to.equal(1);
+  });
+
+  it('ends when all that goes one road is given up before its patience ends, and others are confirmed', () => {
+    const { clock, state, send, confirm, giveUp } = scene();
+    for (let second = 0; second < 8; second++) {
+      const late = send('mails');
+      confirm(send());
+      clock.advance(1_000);
+      giveUp(late);
     }
     expect(state.exhausted).to.equal(1);
   });
