@@ -140,12 +140,15 @@ describe('changing the queues of a bus under traffic', () => {
     const stream = Stream.start(publisher);
     const steps: string[] = [];
     let interrupted = true;
-    for (let last = 1; interrupted; last++) {
+    for (let turn = 1; interrupted; turn++) {
       const proxy = await tcpProxy(Number(new URL(url).port || '5672'));
+      let ended = false;
+      // At the first step of a kind at which it was not interrupted yet.
       const note = (fields: object, text: string): void => {
-        if (text !== 'apply' || !('step' in fields) || fields.step !== last) return;
-        steps.push('what' in fields ? String(fields.what) : '');
-        proxy.refuse();
+        if (ended || text !== 'apply' || !('what' in fields) || steps.includes(String(fields.what))) return;
+        ended = true;
+        steps.push(String(fields.what));
+        proxy.cut();
       };
       const silent = (): void => undefined;
       const failing = await bus.open(
@@ -153,7 +156,7 @@ describe('changing the queues of a bus under traffic', () => {
         proxy.through(url),
       );
       // Another number of partitions each time, so that there is something to do at each step.
-      const manifest = next(bus, divided(last % 2 === 0 ? 2 : 3));
+      const manifest = next(bus, divided(turn % 2 === 0 ? 2 : 3));
       interrupted = await failing.apply(manifest).then(
         () => false,
         () => true,
@@ -166,7 +169,7 @@ describe('changing the queues of a bus under traffic', () => {
     }
     await stream.stop();
     await until('all to be handled', () => handled.length >= stream.total, { deadlineMs: 90_000 });
-    expect(steps).to.include.members(['intent', 'base', 'queues of oms', 'bindings of oms', 'bus bindings', 'applied']);
+    expect(steps).to.include.members(['intent', 'base', 'queues of oms', 'bus bindings', 'applied']);
     expect(idsByKey(handled)).to.deep.equal(stream.sent);
     expect(await applier.stats()).to.include({ dead: 0, parked: 0 });
   });

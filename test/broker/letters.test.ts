@@ -11,7 +11,7 @@ import { until } from '../support/until.ts';
 const LETTERS = 100_000;
 const TYPE = 'shop.order.placed';
 const body = (n: number): Buffer =>
-  Buffer.from(JSON.stringify({ id: `k${String(n % 100)}`, n, text: 'x'.repeat(980) }));
+  Buffer.from(JSON.stringify({ id: `k${String(n % 100)}`, n, text: 'x'.repeat(1_080) }));
 const contract = JSON.stringify({
   'x-key': '/id',
   type: 'object',

@@ -35,9 +35,12 @@ describe('faults of a cluster of three under load', () => {
     await survives(traffic, async () => {
       const leader = await cluster.leader(queue());
       await cluster.kill(leader);
-      await traffic.flows(traffic.standing(), 120_000);
-      expect(await cluster.leader(queue())).to.not.equal(leader);
-      await cluster.restart(leader);
+      try {
+        await traffic.flows(traffic.standing(), 120_000);
+        expect(await cluster.leader(queue())).to.not.equal(leader);
+      } finally {
+        await cluster.restart(leader);
+      }
     });
   });
 
@@ -46,8 +49,11 @@ describe('faults of a cluster of three under load', () => {
     await survives(traffic, async () => {
       const lost = cluster.nodes.slice(0, 2);
       await cluster.kill(...lost);
-      await traffic.stands();
-      await cluster.restart(...lost);
+      try {
+        await traffic.stands();
+      } finally {
+        await cluster.restart(...lost);
+      }
     });
   });
 });

@@ -1,6 +1,6 @@
 import type { Channel, ChannelModel, Message } from 'amqplib';
 import { toError, WaybillError } from '../../errors.ts';
-import type { Clock, Timer } from '../../ports/clock.ts';
+import { type Clock, pause, type Timer } from '../../ports/clock.ts';
 import { closeChannel } from './connection.ts';
 
 /** What a reader of a stream needs of a connection, recovering or not. */
@@ -12,6 +12,9 @@ export interface ChannelSource {
 const QUIET = 150;
 /** For the first message of a stream that is known to hold one. @unit milliseconds */
 const FIRST = 5_000;
+/** How long a node may have no copy of a stream to read: it has just come up, or the stream has lost its leader. @unit milliseconds */
+const COPY = 20_000;
+const RETRY = 500;
 
 export function channelsOf(connection: ChannelModel): ChannelSource {
   return {
@@ -59,6 +62,7 @@ export async function countOf(
  * Reads a stream up to its end as it is now.
  * @param from `last` begins with the last chunk, which may hold several messages
  * @param read returns a promise to be given no more meanwhile
+ * @throws WB_TRANSPORT_UNAVAILABLE
  */
 export async function readStream(
   source: ChannelSource,
@@ -67,8 +71,33 @@ export async function readStream(
   clock: Clock,
   read: (message: Message) => void,
 ): Promise<void> {
+  const deadline = clock.elapsed() + COPY;
+  for (;;) {
+    try {
+      await readOnce(source, queue, from, clock, read);
+      return;
+    } catch (error) {
+      // It is refused before anything is read.
+      if (!/replica on the local node|running local replica/.test(toError(error).message) || clock.elapsed() > deadline)
+        throw error;
+    }
+    await pause(clock, RETRY);
+  }
+}
+
+async function readOnce(
+  source: ChannelSource,
+  queue: string,
+  from: 'first' | 'last',
+  clock: Clock,
+  read: (message: Message) => void,
+): Promise<void> {
   const channel = await source.channel();
   let timer: Timer | undefined;
+  let cause: Error | undefined;
+  channel.once('error', (error: Error) => {
+    cause = error;
+  });
   try {
     await channel.prefetch(1_000);
     await new Promise<void>((resolve, reject) => {
@@ -77,7 +106,13 @@ export async function readStream(
         timer = clock.timer(ms, resolve, true);
       };
       channel.once('close', () => {
-        reject(new Error(`the channel closed while ${queue} was read`));
+        const why = cause === undefined ? '' : `: ${cause.message}`;
+        reject(
+          new WaybillError('WB_TRANSPORT_UNAVAILABLE', `the channel closed while ${queue} was read${why}`, {
+            retryable: true,
+            cause,
+          }),
+        );
       });
       wait(FIRST);
       channel
