@@ -33,6 +33,7 @@ describe('credentials of RabbitMQ', function () {
   const wrong = secret();
   const token = secret();
   let node: BrokerNode;
+  const opened: (() => Promise<unknown>)[] = [];
   const seen: string[] = [];
   const note = (fields: object, text: string): void => {
     seen.push(text, inspect(fields, { depth: Number.POSITIVE_INFINITY }), JSON.stringify(fields));
@@ -48,10 +49,11 @@ describe('credentials of RabbitMQ', function () {
   before(async function () {
     node = await brokerNode(this);
     await node.ctl('add_user', user, password);
+    opened.push(() => node.ctl('delete_user', user));
     await node.ctl('set_permissions', user, '.*', '.*', '.*');
   });
   after(async () => {
-    await node.ctl('delete_user', user);
+    for (const close of opened) await close();
   });
   const expectNone = (): void => {
     const all = seen.join('\n');
