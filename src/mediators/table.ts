@@ -14,6 +14,7 @@ import { set } from './set.ts';
 import { split } from './split.ts';
 import { throttle } from './throttle.ts';
 import { validate } from './validate.ts';
+import { wiretap } from './wiretap.ts';
 
 /** The built-in mediators, in the order of the reference. */
 export const MEDIATORS: readonly Mediator[] = [
@@ -22,6 +23,7 @@ export const MEDIATORS: readonly Mediator[] = [
   set,
   validate,
   split,
+  wiretap,
   redact,
   encrypt,
   decrypt,

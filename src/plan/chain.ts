@@ -44,13 +44,14 @@ export function runStep({ step, label }: PureFlowStep, message: Transit): readon
 }
 
 /**
- * What a step gave, as messages of ours; those of a list told apart, so that their results get ids of their own.
+ * What a step gave, as messages of ours, copies before what they are of; those of a list told apart, so that their results get ids of
+ * their own.
  * @throws WB_STEP_FAILED when it gave something else
  */
 export function madeOf(result: StepResult): readonly Transit[] {
   if (result === undefined) return [];
-  if (!isList(result)) return [transitOf(result)];
-  return result.map((each, index) => transitOf(each).branch(index));
+  if (!isList(result)) return transitOf(result).apart();
+  return result.flatMap((each, index) => transitOf(each).branch(index).apart());
 }
 
 export function transitOf(given: unknown): Transit {

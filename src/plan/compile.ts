@@ -8,7 +8,7 @@ import { checkRoutes, knownNames } from '../routes/check.ts';
 import { editionOf } from './edition.ts';
 import { ROUTER, routeEndpoint } from './endpoint-name.ts';
 import { FaultSink, type Locate, locateFile } from './faults.ts';
-import { allDestinationsOf, type CompiledRoute } from './flow.ts';
+import { allDestinationsOf, type CompiledRoute, type Take } from './flow.ts';
 import { checkMixing, compileFlow, compileOnError, type FlowContext } from './flow-compiler.ts';
 import { checkLoops } from './loops.ts';
 import type { Plan, PlannedRoute, Program } from './plan.ts';
@@ -16,7 +16,7 @@ import { makeProgram } from './program.ts';
 import { chooseRoads, type Road, remembers, sharedPairs } from './roads.ts';
 import { checkServices } from './services.ts';
 import { makeTopology } from './topology.ts';
-import { publishedTypes, typesTaken } from './types-taken.ts';
+import { publishedBySteps, publishedTypes, typesTaken } from './types-taken.ts';
 import { warnOf } from './warnings.ts';
 
 export interface CompileOptions {
@@ -46,19 +46,21 @@ export function compilePlan(definition: Definition, options: CompileOptions = {}
   for (const { offset, ...fault } of contractFaults) faults.add(fault, offset === undefined ? {} : { offset });
   const services = new Map(definition.services.map((service) => [service.name, service]));
   checkServices(definition, faults);
-  const published = publishedTypes(definition);
   const context = {
     contracts,
     services,
     faults,
     warnings,
-    published,
     facilities: definition.facilities,
     sources: definition.sources,
     mediators: new Map(mediators.map((each) => [each.name, each])),
   };
-  const all = compileRoutes(definition, context);
-  const routes = all.filter(({ enabled }) => enabled);
+  const drafts = compileRoutes(definition, context).filter(({ enabled }) => enabled);
+  // Steps publish as well, and only now it is known what.
+  const published = new Set([...publishedTypes(definition), ...publishedBySteps(drafts)]);
+  const routes = drafts.map((draft): CompiledRoute => {
+    return { ...draft, takes: draft.takes.map((take) => ({ ...take, published: published.has(take.ref) })) };
+  });
   checkLoops(routes, definition, faults);
   warnOf({ definition, contracts, published, routes }, warnings);
   const warned = warnings.located(locate);
@@ -66,12 +68,13 @@ export function compilePlan(definition: Definition, options: CompileOptions = {}
   return { plan: makePlan(definition, contracts, services, routes, warned), faults: [], warnings: warned };
 }
 
-interface RoutesContext extends Omit<FlowContext, 'file'> {
-  readonly published: ReadonlySet<string>;
+/** A route of which it is not known yet which of its types are published. */
+interface RouteDraft extends Omit<CompiledRoute, 'takes'> {
+  readonly takes: readonly Omit<Take, 'published'>[];
 }
 
-function compileRoutes(definition: Definition, context: RoutesContext): readonly CompiledRoute[] {
-  const { contracts, faults, published } = context;
+function compileRoutes(definition: Definition, context: Omit<FlowContext, 'file'>): readonly RouteDraft[] {
+  const { contracts, faults } = context;
   for (const { key, offset, ...fault } of checkRoutes(definition.routes, knownNames(definition))) {
     faults.add(fault, { ...(key !== undefined && { key }), ...(offset !== undefined && { offset }) });
   }
@@ -86,7 +89,6 @@ function compileRoutes(definition: Definition, context: RoutesContext): readonly
         ref,
         origin,
         cast,
-        published: published.has(ref),
         flow,
         onError: compileOnError(route, origin, flow, { ...context, file }),
       };

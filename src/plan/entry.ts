@@ -23,7 +23,7 @@ export interface Entry extends Matchable {
   readonly pure: readonly PureFlowStep[];
   readonly branches: readonly Branch[];
   /** By the `id` of a `StepExit`. */
-  readonly exits: ReadonlyMap<string, Exit>;
+  readonly exits: ReadonlyMap<string, StepWayOut>;
   /** Where the message goes, as it came, when the flow fails on it. */
   readonly onError: readonly Exit[];
   /** The contract of the message as it came. */
@@ -46,6 +46,12 @@ interface Exit {
   readonly address: Address;
   /** An unaltered message keeps the publisher's id. */
   readonly keepsId: boolean;
+}
+
+/** Where a step lets messages out. */
+interface StepWayOut {
+  readonly exit: Exit;
+  readonly passage: Passage;
 }
 
 export interface EntryOptions {
@@ -81,7 +87,12 @@ export function makeEntry({ name, position }: CompiledRoute, take: Take, options
     pure: flow.steps.every(isPure) ? flow.steps.filter(isPure) : [],
     when: flow.when,
     branches: flow.branches.map(branch),
-    exits: new Map(flow.exits.map(({ id, destination }) => [id, exit(destination)])),
+    exits: new Map(
+      flow.exits.map(({ id, from, destination }) => [
+        id,
+        { exit: exit(destination), passage: { start: flow.start, end: from } },
+      ]),
+    ),
     onError: onError.map(exit),
     origin,
     style: { route: name, source: `/${options.bus}/${name}`, maxSize: options.limits.size },
@@ -114,9 +125,9 @@ export function leaveRoute({ flow, branches, exits, style }: Entry, message: Tra
   const sends: Outgoing[] = [];
   const results: EncodedMessage[] = [];
   if (message.progress.exit !== undefined) {
-    const exit = exits.get(message.progress.exit);
-    if (exit === undefined) throw exitGone(style.route, message.progress.exit);
-    leave(message, [exit], flow, style, results, sends);
+    const way = exits.get(message.progress.exit);
+    if (way === undefined) throw exitGone(style.route, message.progress.exit);
+    leave(message, [way.exit], way.passage, style, results, sends);
     return sends;
   }
   for (const branch of branches) {

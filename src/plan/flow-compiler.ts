@@ -117,7 +117,7 @@ function compileStep(
   }
   const before = faults.added;
   const type = scope.contract.ref;
-  const step = mediator.prepare(options, scope.at(path));
+  const step = mediator.prepare(options, scope.at(path, id));
   if (step !== undefined) {
     const { mixes = false } = mediator;
     return [{ id, label: `step ${String(index + 1)} (${use})`, type, step, mixes, ...formOf(mediator) }];

@@ -23,14 +23,15 @@ import { didYouMean } from '../nearest.ts';
 import type {
   Added,
   CompiledExpression,
+  CopyTarget,
   ExpressionKind,
   StepContract,
   StepExit,
   StepScope,
   StepSource,
 } from '../ports/mediator.ts';
-import { unknownType } from '../routes/check.ts';
-import type { ArrivalContext } from './destinations.ts';
+import { checkTarget, unknownType } from '../routes/check.ts';
+import { type ArrivalContext, arrivalOf } from './destinations.ts';
 import type { FaultSink } from './faults.ts';
 import type { FlowExit } from './flow.ts';
 import { sourceOf } from './source.ts';
@@ -80,8 +81,8 @@ export class FlowScope {
 
   /** The ways out that steps asked for, their results numbered from `first`. */
   exitsFrom(first: number): readonly FlowExit[] {
-    return [...this.#exits.values()].map(({ id, destination }, index) => {
-      return { id, destination: { ...destination, ordinal: first + index } };
+    return [...this.#exits.values()].map(({ id, from, destination }, index) => {
+      return { id, from, destination: { ...destination, ordinal: first + index } };
     });
   }
 
@@ -89,8 +90,8 @@ export class FlowScope {
     this.#lost = true;
   }
 
-  /** What a mediator sees, whose options stand at `path` of the route's file. */
-  at(path: DocumentPath): StepScope {
+  /** What a mediator sees, whose options stand at `path` of the route's file. @param step the id of its step */
+  at(path: DocumentPath, step = ''): StepScope {
     return {
       type: this.#contract.ref,
       route: this.#route,
@@ -99,6 +100,7 @@ export class FlowScope {
       source: (name, at) => this.#source(name, [...path, ...at]),
       service: (name, type, at) => this.#service(name, type, [...path, ...at]),
       exit: (service, type, at) => this.#exit(service, type, [...path, ...at]),
+      copies: (to, at) => this.#copies(step, to, [...path, ...at]),
       expression: (source, at, kind) => this.#expression(source, [...path, ...at], kind),
       mapping: (set, at, target, extent) => this.#mapping(set, [...path, ...at], target, extent),
       becomes: (type, at) => {
@@ -242,7 +244,28 @@ export class FlowScope {
     const as = this.#contractOf(type, path);
     if (as === undefined || !this.#service(service, type, path)) return undefined;
     const id = `${service} ${type}`;
-    this.#exits.set(id, { id, destination: { when: undefined, service, as, cast: undefined, ordinal: 0 } });
+    const destination = { when: undefined, service, as, cast: undefined, ordinal: 0 };
+    this.#exits.set(id, { id, from: as, destination });
+    return { id };
+  }
+
+  #copies(step: string, target: CopyTarget, path: DocumentPath): StepExit | undefined {
+    if (this.#lost) return undefined;
+    const { contracts, services } = this.#context;
+    const known = { services: new Set(services.keys()), types: new Set(contracts.all.map(({ ref }) => ref)) };
+    const unknown = checkTarget({ target, path }, known);
+    if (unknown !== undefined) {
+      const { path: at, ...fault } = unknown;
+      this.#fault(at, fault);
+      return undefined;
+    }
+    const arrival = arrivalOf({ target, path }, this.#contract, this.#context);
+    if (arrival === undefined) return undefined;
+    const service = 'service' in target ? target.service : undefined;
+    // Two steps that copy to one place make two messages.
+    const id = `${step}: ${service ?? 'publish'} ${arrival.as.ref}`;
+    const destination = { when: undefined, service, ...arrival, ordinal: 0, copy: true };
+    this.#exits.set(id, { id, from: this.#contract, destination });
     return { id };
   }
 

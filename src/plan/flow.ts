@@ -44,6 +44,8 @@ export interface Flow {
 /** A destination that a step named, under the `id` of its `StepExit`. */
 export interface FlowExit {
   readonly id: string;
+  /** The contract that the data keeps there. */
+  readonly from: Contract;
   readonly destination: FlowDestination;
 }
 
@@ -76,6 +78,8 @@ export interface FlowDestination {
   readonly cast: Cast | undefined;
   /** Which of the route's results this is: destinations with one `as` get the same one. */
   readonly ordinal: number;
+  /** It gets a copy, which is always a message of its own. */
+  readonly copy?: boolean;
 }
 
 export function destinationsOf(flow: Flow): readonly FlowDestination[] {
@@ -91,6 +95,6 @@ export function allDestinationsOf(take: Take): readonly FlowDestination[] {
 }
 
 /** The service to which the destination may bring messages as they came, under the publisher's id. */
-export function forwardsTo({ ref }: Take, { service, as }: FlowDestination): string | undefined {
-  return as.ref === ref ? service : undefined;
+export function forwardsTo({ ref }: Take, { service, as, copy = false }: FlowDestination): string | undefined {
+  return as.ref === ref && !copy ? service : undefined;
 }

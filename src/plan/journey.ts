@@ -189,7 +189,7 @@ export class Journey {
     if (timer !== undefined && emits.some((each) => each.input === message.input && !each.rewritten)) {
       throw new WaybillError('WB_STEP_FAILED', 'it let the timer itself go on, which has no data');
     }
-    return toldApart(emits);
+    return toldApart(emits).flatMap((each) => each.apart());
   }
 
   #tell({ emits, timers = [], outcome }: Transition, timer: StepTimer | undefined): void {

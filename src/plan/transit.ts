@@ -36,6 +36,8 @@ export interface Progress {
   readonly notBeforeMs: number | undefined;
   /** The `id` of a `StepExit`. */
   readonly exit: string | undefined;
+  /** The `id`s of those that get a copy once the step has returned it. */
+  readonly copies: readonly string[];
 }
 
 const AT_START: Omit<Progress, 'envelope'> = {
@@ -45,6 +47,7 @@ const AT_START: Omit<Progress, 'envelope'> = {
   trail: '',
   notBeforeMs: undefined,
   exit: undefined,
+  copies: [],
 };
 
 /** A message on its way through a route. Remembers what was changed, so that what was not passes through byte for byte. */
@@ -107,6 +110,7 @@ export class Transit implements RouteMessage {
       trail: before.trail,
       notBeforeMs: change.notBeforeMs ?? before.notBeforeMs,
       exit: change.exit?.id ?? before.exit,
+      copies: change.copies === undefined ? before.copies : change.copies.map(({ id }) => id),
     });
   }
 
@@ -118,6 +122,17 @@ export class Transit implements RouteMessage {
   /** The same message in another major of its type. Casts keep the key, so it does not follow the data. */
   upcast(cast: Cast): Transit {
     return new Transit(this.#origin, { ...this.progress, data: cast(this.data) });
+  }
+
+  /** The copies that were asked for, then the message itself, which asks for none any more. */
+  apart(): readonly Transit[] {
+    const { copies } = this.progress;
+    if (copies.length === 0) return [this];
+    const progress = { ...this.progress, copies: [] };
+    const leaving = [...new Set(copies)].map(
+      (exit) => new Transit(this.#origin, { ...progress, exit, notBeforeMs: undefined }),
+    );
+    return [...leaving, new Transit(this.#origin, progress)];
   }
 
   /** One of several that a step made of it. */

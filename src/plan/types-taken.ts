@@ -2,6 +2,7 @@ import type { Definition, RouteDefinition } from '../config/definition.ts';
 import type { Cast, Contract, Contracts } from '../contracts/contracts.ts';
 import type { TypeRef } from '../message.ts';
 import { matchesType } from '../routes/pattern.ts';
+import type { Flow } from './flow.ts';
 
 /** A type that a route takes, before what it does with it is compiled. */
 export interface TypeTaken {
@@ -12,7 +13,7 @@ export interface TypeTaken {
   readonly cast: Cast | undefined;
 }
 
-/** Every type that comes onto the bus: what services publish, and what enabled routes publish again. */
+/** What comes onto the bus by what it declares: what services publish, and what enabled routes publish again at their ends. */
 export function publishedTypes(definition: Definition): ReadonlySet<TypeRef> {
   const published = new Set(definition.services.flatMap((service) => service.publishes));
   for (const route of definition.routes) {
@@ -22,6 +23,14 @@ export function publishedTypes(definition: Definition): ReadonlySet<TypeRef> {
     }
   }
   return published;
+}
+
+/** What steps of these routes publish: copies, and what they let out. */
+export function publishedBySteps(
+  routes: readonly { readonly takes: readonly { readonly flow: Flow }[] }[],
+): readonly TypeRef[] {
+  const exits = routes.flatMap(({ takes }) => takes.flatMap(({ flow }) => flow.exits));
+  return exits.flatMap(({ destination: { service, as } }) => (service === undefined ? as.ref : []));
 }
 
 /**

@@ -4,6 +4,7 @@ import type { TypeRef } from '../message.ts';
 import { matchesType } from '../routes/pattern.ts';
 import type { FaultSink } from './faults.ts';
 import { allDestinationsOf, type CompiledRoute } from './flow.ts';
+import { publishedBySteps } from './types-taken.ts';
 
 /** What is warned about, and where services are written. */
 export interface Bus {
@@ -53,11 +54,14 @@ function warnOfUnrouted({ definition, routes }: Bus, warnings: FaultSink): void 
   for (const { name, publishes } of definition.services) {
     for (const [index, ref] of publishes.entries()) warn(ref, name, BUS_FILE, ['services', name, 'publishes', index]);
   }
-  for (const { name, enabled, branches, onError = [], file } of definition.routes) {
+  for (const { name, enabled, branches, onError = [], file, path: routePath } of definition.routes) {
     if (!enabled) continue;
+    const stepsPath = [...routePath, 'steps'];
     for (const { target, path } of [...branches.flatMap(({ to }) => to), ...onError]) {
       if ('publish' in target) warn(target.publish, `the route ${name}`, file, path);
     }
+    const copies = publishedBySteps(routes.filter((route) => route.name === name));
+    for (const ref of new Set(copies)) warn(ref, `a step of the route ${name}`, file, stepsPath);
   }
 }
 

@@ -68,6 +68,11 @@ export interface StepScope {
   service(name: string, type: TypeRef, at: Path): boolean;
   /** A way out of the route, to a service that receives `type`; undefined after a fault, as of `service`. */
   exit(service: string, type: TypeRef, at: Path): StepExit | undefined;
+  /**
+   * A destination for copies of the message as it is here, checked as any of the route: the service receives its type, or a major that
+   * there is a cast to; a type that is published is the message's. Undefined after a fault.
+   */
+  copies(to: CopyTarget, at: Path): StepExit | undefined;
   /** From here on the data keeps the contract `type`, which stands at `at`; a fault when there is no such contract. */
   becomes(type: TypeRef, at: Path): void;
   /** From here on expressions may say `vars.<name>`. `optional`: it may be absent, so that who reads it has to say what then. */
@@ -131,10 +136,13 @@ export interface StepField {
   refuses(value: unknown): string | undefined;
 }
 
-/** Where a message leaves the route, past all later steps. Made by `StepScope.exit` while the route is checked. */
+/** Where a message, or a copy, leaves the route, past all later steps. Made by `StepScope` while the route is checked. */
 export interface StepExit {
   readonly id: string;
 }
+
+/** Where copies go: to one service, or onto the bus as that type. */
+export type CopyTarget = { readonly service: string } | { readonly publish: TypeRef };
 
 /** Pure: no clock, no chance, no I/O. @throws WaybillError, not retryable, when the data does not allow a result */
 export interface CompiledExpression {
@@ -255,4 +263,9 @@ export interface RouteMessageChange {
   readonly notBeforeMs?: number;
   /** It goes there instead of through the later steps. */
   readonly exit?: StepExit;
+  /**
+   * Copies of it, as it is with this change, go there when the step returns it; it goes on itself as if there were none. Of
+   * `StepScope.copies`. Each copy is a message of its own, whose id derives from the input's, the route and the ordinal.
+   */
+  readonly copies?: readonly StepExit[];
 }

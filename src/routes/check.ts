@@ -96,7 +96,11 @@ function nearPattern(from: string, known: KnownNames): string | undefined {
   return undefined;
 }
 
-function checkTarget({ target, path }: DestinationDefinition, known: KnownNames): Omit<Problem, 'file'> | undefined {
+/** A destination whose service or type nobody declared. */
+export function checkTarget(
+  { target, path }: DestinationDefinition,
+  known: KnownNames,
+): Omit<Problem, 'file'> | undefined {
   if ('service' in target) {
     const { service } = target;
     if (known.services.has(service)) return undefined;
