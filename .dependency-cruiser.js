@@ -52,7 +52,7 @@ const layers = [
     name: 'config',
     from: folder('config'),
     may: [FLOOR, PORTS, ...['contracts', 'expressions', 'mediators', 'routes', 'plan'].map(folder)],
-    packages: ['ajv', 'ajv-formats', 'chokidar', 'typebox', 'yaml'],
+    packages: ['ajv', 'ajv-formats', 'chokidar', 'tsx', 'typebox', 'yaml'],
     core: true,
   },
   {
@@ -174,7 +174,7 @@ export default {
       name: 'no-dev-dependency-in-product',
       severity: 'error',
       from: { path: '^src/' },
-      to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only', 'npm'], pathNot: 'node_modules/@types/' },
+      to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only', 'npm', 'npm-peer'], pathNot: 'node_modules/@types/' },
     },
     {
       name: 'expectations-share-nothing',

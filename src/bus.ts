@@ -13,6 +13,7 @@ import type { Clock } from './ports/clock.ts';
 import { systemClock } from './ports/clock.ts';
 import type { Grant } from './ports/grants.ts';
 import type { Log } from './ports/log.ts';
+import type { Mediator } from './ports/mediator.ts';
 import type { Source } from './ports/resources.ts';
 import type { Store } from './ports/store.ts';
 import type { Manifest } from './ports/topology.ts';
@@ -115,13 +116,15 @@ export async function openBus(options: BusOptions = {}): Promise<Host> {
     const host = await openApplied(setting, clock, options.log ?? (await openLog(undefined)), options.store);
     if (host !== undefined) return host;
   }
-  const { plan, part, locate, faults, settings } = await checkConfiguration(options).catch((error: unknown) => {
-    throw setting === undefined ? error : nothingApplied(setting, error);
-  });
+  const { plan, part, locate, mediators, faults, settings } = await checkConfiguration(options).catch(
+    (error: unknown) => {
+      throw setting === undefined ? error : nothingApplied(setting, error);
+    },
+  );
   if (plan === undefined || settings === undefined) throw new FaultsError(faults);
   const log = options.log ?? (await openLog(settings.telemetry.log));
   const transport = await openTransport(setting ?? settings.transport, plan.definition, clock, log);
-  const own = part && { part: { definition: part, locate } };
+  const own = part && { part: { definition: part, locate, mediators } };
   const resources = new ProcessResources({
     keyRings: settings.keyRings,
     source: (name) => sourceOf(name, settings.sources.reveal()[name], plan.definition.limits.depth, clock, log),
@@ -281,10 +284,14 @@ async function openStore(setting: StoreSetting, clock: Clock, log: Log): Promise
 }
 
 /** @throws WB_CONFIG_FAULTS when a newer Waybill applied what this one cannot compile */
-async function planOf(manifest: Manifest): Promise<Plan> {
+async function planOf(manifest: Manifest, mediators?: readonly Mediator[]): Promise<Plan> {
   const { compilePlan } = await import('./plan/compile.ts');
   // The transport keeps what `apply` handed over, of which `definition` is the plain JSON.
-  const { plan, faults } = compilePlan(manifest.definition as Definition, { trusted: true });
+  const { plan, faults } = compilePlan(manifest.definition as Definition, {
+    trusted: true,
+    applied: manifest.topology,
+    ...(mediators !== undefined && { mediators }),
+  });
   if (plan === undefined) throw new FaultsError(faults);
   return plan;
 }

@@ -62,6 +62,10 @@ export const ERROR_CODES = {
   WB_PART_UNKNOWN: 'The bus has no part of this name.',
   WB_PLAN_NOT_APPLIED: 'The plan of this configuration is not the applied one.',
   WB_PLAN_OUTDATED: 'What this process uses is not in the applied plan (any more).',
+  WB_PLUGIN_FAILED: 'A plugin or a script threw an error, did not end in time, or changed what it was given.',
+  WB_PLUGIN_INVALID: 'A plugin or a script cannot be loaded, exports no mediator, or has a name that is taken.',
+  WB_PLUGIN_MISSING: 'A route needs a plugin or a script that this process does not have, or has in another edition.',
+  WB_PLUGIN_RESULT: 'A plugin or a script returned something that is no message, no step, or not plain JSON.',
   WB_PREDICATE_CONSTANT: 'A predicate has the same value for every message (a warning).',
   WB_PUBLISHER_FULL: 'More messages wait in this process to be published than it may hold.',
   WB_REQUEST_FAILED:

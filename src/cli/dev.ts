@@ -34,7 +34,7 @@ export async function dev(terminal: Terminal, options: GlobalOptions): Promise<E
 
 /** A faulty edit leaves the running plan in place. */
 async function goOn(terminal: Terminal, host: Host, checked: CheckedConfiguration): Promise<void> {
-  const { faults, warnings, plan, part, locate } = checked;
+  const { faults, warnings, plan, part, locate, mediators } = checked;
   if (plan === undefined) {
     terminal.data({ event: 'faulty', faults });
     showFaults(terminal, checked, faults, 'red');
@@ -42,7 +42,7 @@ async function goOn(terminal: Terminal, host: Host, checked: CheckedConfiguratio
     return;
   }
   const before = host.plan.edition;
-  await host.change(plan, operator(), part && { definition: part, locate });
+  await host.change(plan, operator(), part && { definition: part, locate, mediators });
   const { edition } = host.plan;
   if (edition === before) return;
   terminal.data({ event: 'changed', edition, warnings });

@@ -325,6 +325,18 @@ export const BusFile = options(
       { default: {}, description: 'The router, which runs the routes.' },
     ),
     services: named(Service, { default: {}, description: 'The services of the bus, by name.' }),
+    plugins: Type.Array(
+      Type.String({
+        pattern: '^(@[a-z0-9~-][a-z0-9._~-]*/)?[a-z0-9~-][a-z0-9._~-]*$',
+        'x-expected': 'the name of an npm package, such as @acme/waybill-geo',
+        description: 'An npm package that exports mediators.',
+      }),
+      {
+        default: [],
+        uniqueItems: true,
+        description: 'Packages whose mediators routes may use, besides those of the files in `plugins/`.',
+      },
+    ),
     sources: MACHINE.sources,
     keys: MACHINE.keys,
     limits: MACHINE.limits,

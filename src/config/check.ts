@@ -1,6 +1,7 @@
 import { comparePlaces, type ErrorCode, type Fault, formatFault } from '../errors.ts';
 import type { Locate } from '../plan/faults.ts';
 import type { Plan } from '../plan/plan.ts';
+import type { Mediator } from '../ports/mediator.ts';
 import type { PartDefinition } from './definition.ts';
 import type { Reading } from './load.ts';
 import type { Settings } from './settings.ts';
@@ -30,6 +31,8 @@ export interface CheckedConfiguration {
   /** The other parts of the bus, as `waybill pull` wrote them. */
   readonly pulled: readonly PartDefinition[];
   readonly settings: Settings | undefined;
+  /** The mediators that routes may use, the built-in ones first. */
+  readonly mediators: readonly Mediator[];
   /** The text of a line of a file, for showing a fault in its place. */
   readonly sourceLine: (file: string, line: number) => string | undefined;
   /** Finds lines and columns in these files. */
@@ -80,10 +83,14 @@ export async function watchConfiguration(
 
 async function compileReading(reading: Reading): Promise<CheckedConfiguration> {
   const { compileParts } = await import('../plan/compile-parts.ts');
+  const { MEDIATORS } = await import('../mediators/table.ts');
   const { definition, pulled, settings, files, root } = reading;
+  const mediators = [...MEDIATORS, ...reading.plugins];
   const locate: Locate = (file, path, place) => reading.locate(file, path, place);
   const compiled =
-    definition === undefined ? undefined : compileParts([...pulled, definition], definition.part, { locate });
+    definition === undefined
+      ? undefined
+      : compileParts([...pulled, definition], definition.part, { locate, mediators });
   const faults = distinctFaults([...reading.faults, ...(compiled?.faults ?? [])]).toSorted((a, b) =>
     comparePlaces(a.at, b.at),
   );
@@ -92,7 +99,7 @@ async function compileReading(reading: Reading): Promise<CheckedConfiguration> {
   const ofPlan = (compiled?.warnings ?? []).filter(({ code }) => faults.length === 0 || !OF_ABSENCE.has(code));
   const ofStore = plan === undefined || settings === undefined ? [] : warnOfStore(plan, settings, locate);
   const warnings = [...ofPlan, ...ofStore].toSorted((a, b) => comparePlaces(a.at, b.at));
-  return { faults, warnings, plan, locate, part: definition, pulled, settings, sourceLine, files, root };
+  return { faults, warnings, plan, locate, part: definition, pulled, settings, mediators, sourceLine, files, root };
 }
 
 /** Configuration and plan each check what they need, so the same fault may come from both. */

@@ -1,4 +1,5 @@
 import type { TypeRef } from '../message.ts';
+import type { PluginOrigin } from '../ports/mediator.ts';
 
 /**
  * What a bus is, as plain JSON: all that configuration says except what differs from machine to machine (`Settings`) and
@@ -17,6 +18,8 @@ export interface Definition {
   readonly contracts: readonly ContractDocument[];
   readonly casts: readonly CastDocument[];
   readonly routes: readonly RouteDefinition[];
+  /** The mediators of routes that are not built in, by name. Absent where there are none. */
+  readonly plugins?: Readonly<Record<string, PluginOrigin>>;
   /** Partitions of the router's endpoint. @default 4 */
   readonly routerPartitions: number;
   /** Of a bus that several repositories share: the edition of each part. Absent where all is one part. */

@@ -64,6 +64,11 @@ export class Documents {
     this.#faults.push({ code, message, at: this.locate(file, at, place), ...(fix === undefined ? {} : { fix }) });
   }
 
+  /** Of a file that is no document, or whose place is known. */
+  reportAt(fault: Fault): void {
+    this.#faults.push(fault);
+  }
+
   locate(file: string, at: DocumentPath, place?: Place): Position {
     return this.#documents.get(file)?.locate(at, place) ?? { file, line: 1, column: 1 };
   }

@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { type Fault, FaultsError, type Position } from '../errors.ts';
+import type { PluggedMediator } from '../mediators/guard.ts';
 import { checkRoutes } from '../routes/check.ts';
 import type { BusFile } from './bus-file.ts';
 import { checkBus } from './check-bus.ts';
@@ -11,6 +12,7 @@ import { requireBusFile } from './find.ts';
 import { readBus } from './read-bus.ts';
 import { type ContractsReading, readContracts } from './read-contracts.ts';
 import { readParts } from './read-parts.ts';
+import { readPlugins } from './read-plugins.ts';
 import { readRoutes } from './read-routes.ts';
 import type { Environment } from './references.ts';
 import { readSettings, type Settings } from './settings.ts';
@@ -42,6 +44,8 @@ export interface Reading {
   readonly pulled: readonly PartDefinition[];
   /** Undefined when `waybill.yaml` is faulty or a reference of it cannot be resolved. */
   readonly settings: Settings | undefined;
+  /** The mediators that are not built in. */
+  readonly plugins: readonly PluggedMediator[];
   /** The files that were read, relative to `root`. */
   readonly files: readonly string[];
   /** Where the value at `path` of a file stands, or its nearest ancestor that there is. */
@@ -71,6 +75,7 @@ export async function readConfiguration(options: LoadOptions = {}): Promise<Read
   const { bus, rest, complete, written, fileOf } = await readBus(documents, file, { env, environment, shapes });
   const contracts = await readContracts(documents, shapes);
   const routes = await readRoutes(documents, shapes);
+  const plugins = await readPlugins(documents, { packages: rest?.plugins ?? [], file });
   const others = await readParts(documents, { bus: bus?.bus, part: bus?.part });
   const types = new Set([...contracts.types, ...others.types]);
   let settings: Settings | undefined;
@@ -89,14 +94,15 @@ export async function readConfiguration(options: LoadOptions = {}): Promise<Read
     const known = { services: new Set([...Object.keys(services), ...others.services]), types };
     for (const problem of checkRoutes(routes, known)) documents.report(problem);
   }
-  const basis = complete && contracts.complete && others.complete ? rest : undefined;
+  const basis = complete && contracts.complete && others.complete && plugins.complete ? rest : undefined;
   return {
     root: documents.root,
     faults: documents.faults,
-    definition: basis && define(basis, written, contracts, routes),
+    definition: basis && define(basis, written, contracts, routes, plugins.mediators),
+    plugins: plugins.mediators,
     pulled: others.pulled,
     settings,
-    files: documents.files,
+    files: [...documents.files, ...plugins.files],
     locate: (of, at, place) => documents.locate(of, at, place),
     sourceLine: (of, line) => documents.sourceLine(of, line),
   };
@@ -118,7 +124,10 @@ function define(
   written: unknown,
   { contracts, casts }: ContractsReading,
   routes: Definition['routes'],
+  plugged: readonly PluggedMediator[],
 ): PartDefinition {
+  const used = new Set(routes.flatMap(({ steps }) => steps.map(({ use }) => use)));
+  const needed = plugged.filter(({ name }) => used.has(name)).map(({ name, plugin }) => [name, plugin] as const);
   const stated = record(record(written)['limits']);
   const rings = Object.keys(bus.keys).sort();
   return {
@@ -134,6 +143,7 @@ function define(
     contracts,
     casts,
     routes,
+    ...(needed.length > 0 && { plugins: Object.fromEntries(needed) }),
     routerPartitions: bus.router.partitions,
   };
 }

@@ -2,6 +2,7 @@ import path from 'node:path';
 import { watch as watchFiles } from 'chokidar';
 import { type Clock, systemClock, type Timer } from '../ports/clock.ts';
 import { type LoadOptions, type Reading, readConfiguration } from './load.ts';
+import { PLUGINS_FOLDER } from './read-plugins.ts';
 
 export interface WatchOptions extends Omit<LoadOptions, 'path' | 'cwd'> {
   readonly clock?: Clock;
@@ -117,10 +118,12 @@ class ConfigurationWatch implements Watch {
   }
 }
 
-/** Whether a path relative to the root is of the configuration: `waybill*.yaml`, or in `routes/`, `schemas/` or `parts/`. */
+const FOLDERS: readonly string[] = ['routes', 'schemas', 'parts', PLUGINS_FOLDER];
+
+/** Whether a path relative to the root is of the configuration: `waybill*.yaml`, or in one of its folders. */
 function concerns(relative: string): boolean {
   if (relative === '') return true;
   const [first = '', ...rest] = relative.split(path.sep);
-  if (first === 'routes' || first === 'schemas' || first === 'parts') return !rest.some((part) => part.startsWith('.'));
+  if (FOLDERS.includes(first)) return !rest.some((part) => part.startsWith('.'));
   return rest.length === 0 && /^waybill(\.[a-z0-9-]+)?\.yaml$/.test(first);
 }

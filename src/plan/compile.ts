@@ -1,17 +1,19 @@
 import type { Definition, ServiceDefinition } from '../config/definition.ts';
 import type { Contracts } from '../contracts/contracts.ts';
 import { compileContracts } from '../contracts/registry.ts';
-import type { Fault } from '../errors.ts';
+import type { Fault, LocatedFault } from '../errors.ts';
 import { MEDIATORS } from '../mediators/table.ts';
 import type { Mediator } from '../ports/mediator.ts';
+import type { Topology } from '../ports/topology.ts';
 import { checkRoutes, knownNames } from '../routes/check.ts';
 import { editionOf } from './edition.ts';
 import { ROUTER, routeEndpoint } from './endpoint-name.ts';
 import { FaultSink, type Locate, locateFile } from './faults.ts';
 import { allDestinationsOf, type CompiledRoute, type Take } from './flow.ts';
 import { checkMixing, compileFlow, compileOnError, type FlowContext } from './flow-compiler.ts';
+import { requirePlugins, tellLacking } from './lacking.ts';
 import { checkLoops } from './loops.ts';
-import type { Plan, PlannedRoute, Program } from './plan.ts';
+import type { LackingPlugin, Plan, PlannedRoute, Program } from './plan.ts';
 import { makeProgram } from './program.ts';
 import { chooseRoads, type Road, remembers, sharedPairs } from './roads.ts';
 import { checkServices } from './services.ts';
@@ -26,6 +28,8 @@ export interface CompileOptions {
   readonly mediators?: readonly Mediator[];
   /** The definition comes from an applied manifest: contracts are compiled and examples checked only when needed. @default false */
   readonly trusted?: boolean;
+  /** Of a definition that was applied: what the transport holds. Goes before what a plan that lacks plugins would make of it. */
+  readonly applied?: Topology;
 }
 
 export interface CompiledPlan {
@@ -46,7 +50,13 @@ export function compilePlan(definition: Definition, options: CompileOptions = {}
   for (const { offset, ...fault } of contractFaults) faults.add(fault, offset === undefined ? {} : { offset });
   const services = new Map(definition.services.map((service) => [service.name, service]));
   checkServices(definition, faults);
+  const lacks: LackingPlugin[] = [];
   const context = {
+    plugins: definition.plugins,
+    lacking: (plugin: LackingPlugin, at: Pick<LocatedFault, 'file' | 'path'>): void => {
+      lacks.push(plugin);
+      if (!trusted) faults.add({ code: 'WB_PLUGIN_MISSING', ...tellLacking(plugin), ...at }, { key: true });
+    },
     contracts,
     services,
     faults,
@@ -65,7 +75,9 @@ export function compilePlan(definition: Definition, options: CompileOptions = {}
   warnOf({ definition, contracts, published, routes }, warnings);
   const warned = warnings.located(locate);
   if (faults.added > 0) return { faults: faults.located(locate), warnings: warned };
-  return { plan: makePlan(definition, contracts, services, routes, warned), faults: [], warnings: warned };
+  const topology = lacks.length > 0 ? options.applied : undefined;
+  const made = { contracts, services, routes, warnings: warned, lacks, topology };
+  return { plan: makePlan(definition, made), faults: [], warnings: warned };
 }
 
 /** A route of which it is not known yet which of its types are published. */
@@ -98,23 +110,33 @@ function compileRoutes(definition: Definition, context: Omit<FlowContext, 'file'
   });
 }
 
-function makePlan(
-  definition: Definition,
-  contracts: Contracts,
-  services: ReadonlyMap<string, ServiceDefinition>,
-  routes: readonly CompiledRoute[],
-  warnings: readonly Fault[],
-): Plan {
+interface Made {
+  readonly contracts: Contracts;
+  readonly services: ReadonlyMap<string, ServiceDefinition>;
+  readonly routes: readonly CompiledRoute[];
+  readonly warnings: readonly Fault[];
+  readonly lacks: readonly LackingPlugin[];
+  readonly topology: Topology | undefined;
+}
+
+function makePlan(definition: Definition, made: Made): Plan {
+  const { contracts, services, routes, warnings, lacks } = made;
   const roads = chooseRoads(routes, services);
+  const edition = editionOf(definition);
+  const programs = lazyPrograms(definition, routes, roads);
   return {
     definition,
-    edition: editionOf(definition),
+    edition,
     contracts,
-    topology: makeTopology(definition, routes, roads),
+    topology: made.topology ?? makeTopology(definition, routes, roads),
     routes: routes.map((route) => plannedRoute(route, roads)),
+    lacks,
     warnings,
     service: (name) => services.get(name),
-    program: lazyPrograms(definition, routes, roads),
+    program(endpoint) {
+      requirePlugins({ lacks, edition });
+      return programs(endpoint);
+    },
   };
 }
 

@@ -7,7 +7,17 @@ export type Planned = Pick<Plan, 'definition' | 'topology'>;
 
 export interface Difference {
   readonly change: 'added' | 'changed' | 'removed';
-  readonly kind: 'bus' | 'part' | 'contract' | 'cast' | 'service' | 'source' | 'route' | 'endpoint' | 'binding';
+  readonly kind:
+    | 'bus'
+    | 'part'
+    | 'contract'
+    | 'cast'
+    | 'service'
+    | 'source'
+    | 'plugin'
+    | 'route'
+    | 'endpoint'
+    | 'binding';
   /** `oms`, `shop.order.placed@1`, `shop.order.placed@1 -> router`. */
   readonly name: string;
   /** What changed, one clause each: `partitions: 2 -> 4`. Empty for what was added or removed. */
@@ -49,6 +59,7 @@ const KINDS: readonly Difference['kind'][] = [
   'cast',
   'service',
   'source',
+  'plugin',
   'route',
   'endpoint',
   'binding',
@@ -75,6 +86,7 @@ function itemsOf({ definition, topology }: Planned): ReadonlyMap<string, Item> {
     add('cast', `${typeRef(cast.type, cast.from)} -> ${String(cast.to)}`, cast);
   for (const { describe: _, ...service } of definition.services) add('service', service.name, service);
   for (const [name, source] of Object.entries(definition.sources)) add('source', name, { source });
+  for (const [name, plugin] of Object.entries(definition.plugins ?? {})) add('plugin', name, plugin);
   for (const { describe: _describe, file: _file, path: _path, ...route } of definition.routes) {
     add('route', route.name, withoutPaths(route));
   }

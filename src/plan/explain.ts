@@ -1,4 +1,5 @@
 import type { TypeRef } from '../message.ts';
+import type { PluginOrigin } from '../ports/mediator.ts';
 import type { EndpointSpec } from '../ports/topology.ts';
 import type { Plan, PlannedRoute } from './plan.ts';
 
@@ -11,6 +12,8 @@ export interface PlanReport {
   /** Routes with `enabled: false`. */
   readonly disabled: readonly string[];
   readonly endpoints: readonly EndpointReport[];
+  /** The mediators that are not built in, and where they come from. */
+  readonly plugins: readonly PluginReport[];
   /** Who publishes each type of the bus, and to whom it goes. */
   readonly flows: readonly FlowReport[];
   /** Types that are published and that no route takes: they are parked. */
@@ -21,6 +24,11 @@ export interface EndpointReport extends EndpointSpec {
   /** The types it takes from the bus. */
   readonly takes: readonly TypeRef[];
   /** The routes that run at it; of a service, those that lead to it. */
+  readonly routes: readonly string[];
+}
+
+export interface PluginReport extends PluginOrigin {
+  readonly name: string;
   readonly routes: readonly string[];
 }
 
@@ -50,6 +58,11 @@ export function explainPlan(plan: Plan): PlanReport {
           endpoint.kind === 'service' ? receiversOf(route).includes(endpoint.name) : route.endpoint === endpoint.name,
         )
         .map(({ name }) => name),
+    })),
+    plugins: Object.entries(definition.plugins ?? {}).map(([name, origin]) => ({
+      name,
+      ...origin,
+      routes: definition.routes.filter(({ steps }) => steps.some(({ use }) => use === name)).map((route) => route.name),
     })),
     flows,
     parked: flows.filter((flow) => flow.publishers.length > 0 && flow.routes.length === 0).map(({ type }) => type),
@@ -81,7 +94,7 @@ function receiversOf({ to }: PlannedRoute): readonly string[] {
 
 /** The report as text for people, without an end of line. */
 export function formatPlan(report: PlanReport): string {
-  const { bus, edition, routes, disabled, endpoints, parked } = report;
+  const { bus, edition, routes, disabled, endpoints, plugins, parked } = report;
   const width = Math.max(0, ...routes.map(({ name }) => name.length));
   const lines = [`bus ${bus}, edition ${edition}`, '', `routes (${String(routes.length)})`];
   for (const { name, road, because, from, to } of routes) {
@@ -94,6 +107,10 @@ export function formatPlan(report: PlanReport): string {
   for (const { name, ordering, partitions, plain, takes } of endpoints) {
     const kind = `${ordering === 'key' ? 'ordered by key' : 'unordered'}, ${count(partitions, 'partition')}${plain ? ', plain' : ''}`;
     lines.push(`  ${name}: ${kind}${takes.length === 0 ? '' : `; takes ${takes.join(', ')}`}`);
+  }
+  if (plugins.length > 0) lines.push('', `plugins (${String(plugins.length)})`);
+  for (const { name, from, edition: of, routes: users } of plugins) {
+    lines.push(`  ${name}: ${from}, edition ${of}; used by ${users.join(', ')}`);
   }
   if (parked.length > 0) lines.push('', `parked, since no route takes them: ${parked.join(', ')}`);
   return lines.join('\n');

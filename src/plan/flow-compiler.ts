@@ -1,21 +1,29 @@
 import type {
   BranchDefinition,
+  Definition,
   DestinationDefinition,
   DocumentPath,
   RouteDefinition,
   StepDefinition,
 } from '../config/definition.ts';
 import type { Contract } from '../contracts/contracts.ts';
+import type { LocatedFault } from '../errors.ts';
 import type { TypeRef } from '../message.ts';
 import { didYouMean } from '../nearest.ts';
-import type { CompiledExpression, Mediator, StateForm } from '../ports/mediator.ts';
+import type { CompiledExpression, Mediator, PluginOrigin, StateForm } from '../ports/mediator.ts';
 import { arrivalOf } from './destinations.ts';
 import { destinationsOf, type Flow, type FlowBranch, type FlowDestination, type FlowStep } from './flow.ts';
 import { FlowScope, type ScopeContext } from './flow-scope.ts';
+import { isSame } from './lacking.ts';
 import { checkOptions } from './options.ts';
+import type { LackingPlugin } from './plan.ts';
 
 export interface FlowContext extends ScopeContext {
   readonly mediators: ReadonlyMap<string, Mediator>;
+  /** What routes need besides the built-in mediators. */
+  readonly plugins: Definition['plugins'] | undefined;
+  /** Is told of every step whose plugin this process does not have. */
+  readonly lacking: (plugin: LackingPlugin, at: Pick<LocatedFault, 'file' | 'path'>) => void;
 }
 
 /**
@@ -89,6 +97,13 @@ function compileStep(
   const { use, options, path } = definition;
   const { mediators, faults, file } = context;
   const mediator = mediators.get(use);
+  const needed = context.plugins?.[use];
+  if (needed !== undefined && !isSame(needed, originOf(mediator))) {
+    const found = mediator === undefined ? undefined : (originOf(mediator) ?? 'built in');
+    context.lacking({ route: scope.route, name: use, needed, found }, { file, path });
+    scope.lose();
+    return [];
+  }
   if (mediator === undefined) {
     const known = [...mediators.keys()];
     faults.add(
@@ -126,6 +141,11 @@ function compileStep(
   if (faults.added === before && !scope.lost)
     faults.add({ code: 'WB_MEDIATOR_OPTION', message: `${use} cannot be prepared`, file, path });
   return [];
+}
+
+/** Undefined of what is built in. */
+function originOf(mediator: (Mediator & { readonly plugin?: PluginOrigin }) | undefined): PluginOrigin | undefined {
+  return mediator?.plugin;
 }
 
 /** The first of a mediator by its name, others by name and number. */

@@ -74,6 +74,11 @@ export class FlowScope {
     return this.#contract;
   }
 
+  /** The name of the route. */
+  get route(): string {
+    return this.#route;
+  }
+
   /** A step failed in a way that leaves unknown what the message is from there on. */
   get lost(): boolean {
     return this.#lost;

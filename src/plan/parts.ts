@@ -47,6 +47,9 @@ export function mergeParts(parts: readonly PartDefinition[], own?: string): Merg
     // Two of one name in one part are its own fault, which the compiler shows.
     part.routes.map((value) => ({ id: value.name, file: value.file, path: [...value.path, 'name'], value })),
   );
+  const plugins = merge('plugin', (part) =>
+    Object.entries(part.plugins ?? {}).map(([id, value]) => ({ id, value, shared: true })),
+  );
   const keyRings = [...new Set(shown.flatMap(({ facilities }) => facilities?.keyRings ?? []))].sort();
   const [first] = shown;
   const alone = parts.length === 1 && first?.part === MAIN_PART;
@@ -60,19 +63,22 @@ export function mergeParts(parts: readonly PartDefinition[], own?: string): Merg
     casts: casts.map(({ value }) => value),
     routes: routes.map(({ value }) => value),
     ...(keyRings.length > 0 && { facilities: { keyRings } }),
+    ...(plugins.length > 0 && { plugins: Object.fromEntries(plugins.map(({ id, value }) => [id, value])) }),
     routerPartitions: Math.max(...shown.map(({ routerPartitions }) => routerPartitions)),
     ...(!alone && { parts: Object.fromEntries(parts.map((part) => [part.part, editionOf(part)])) }),
   };
   return { definition, faults };
 }
 
-type Kind = 'service' | 'source' | 'contract' | 'cast' | 'route';
+type Kind = 'service' | 'source' | 'contract' | 'cast' | 'route' | 'plugin';
 
 interface Item {
   readonly id: string;
   readonly value: unknown;
   readonly file?: string;
   readonly path?: DocumentPath;
+  /** Several parts may have it, if it is the same. */
+  readonly shared?: boolean;
 }
 
 function mergeItems<T extends Item>(
@@ -91,9 +97,14 @@ function mergeItems<T extends Item>(
         merged.push(item);
         continue;
       }
+      const same = item.shared === true ? merged.find(({ id }) => id === item.id) : undefined;
+      if (same !== undefined && canonicalJson(same.value) === canonicalJson(item.value)) continue;
       faults.push({
         code: 'WB_PART_CONFLICT',
-        message: `the ${kind} ${item.id} is in the part ${owner} and in the part ${part.part}`,
+        message:
+          item.shared === true
+            ? `the ${kind} ${item.id} of the part ${part.part} is not that of the part ${owner}`
+            : `the ${kind} ${item.id} is in the part ${owner} and in the part ${part.part}`,
         fix: fixOf(kind, item.id, owner),
         file: item.file ?? busFileOf(part),
         path: item.path ?? (item.file === undefined ? [`${kind}s`, item.id] : []),
@@ -104,6 +115,7 @@ function mergeItems<T extends Item>(
 }
 
 function fixOf(kind: Kind, id: string, owner: string): string {
+  if (kind === 'plugin') return 'Use the same edition of it in both, or give one of the two another name.';
   if (kind === 'contract' || kind === 'cast') {
     return `A ${kind} has one owner: leave it to ${owner}, remove the file here, and run \`waybill pull\`.`;
   }

@@ -2,7 +2,7 @@ import type { Definition, ServiceDefinition } from '../config/definition.ts';
 import type { Contracts } from '../contracts/contracts.ts';
 import type { Fault } from '../errors.ts';
 import type { EncodedMessage, TypeRef } from '../message.ts';
-import type { StepWork } from '../ports/mediator.ts';
+import type { PluginOrigin, StepWork } from '../ports/mediator.ts';
 import type { StateRef } from '../ports/store.ts';
 import type { Topology } from '../ports/topology.ts';
 import type { Death, Outgoing } from '../ports/transport.ts';
@@ -15,11 +15,26 @@ export interface Plan {
   readonly contracts: Contracts;
   readonly topology: Topology;
   readonly routes: readonly PlannedRoute[];
+  /**
+   * The plugins that routes need and this process does not have, or has in another edition. Such a plan tells services what they need;
+   * it runs no route. Only of a plan that was applied: of a configuration it is a fault.
+   */
+  readonly lacks: readonly LackingPlugin[];
   /** Things that work but that somebody should know, such as a published type that no route takes. */
   readonly warnings: readonly Fault[];
   service(name: string): ServiceDefinition | undefined;
-  /** The program of the router (`router`) or of an isolated route (`route.<name>`). */
+  /** The program of the router (`router`) or of an isolated route (`route.<name>`). @throws WB_PLUGIN_MISSING */
   program(endpoint: string): Program | undefined;
+}
+
+/** A plugin that a route needs. */
+export interface LackingPlugin {
+  readonly route: string;
+  /** Of its mediator. */
+  readonly name: string;
+  readonly needed: PluginOrigin;
+  /** Undefined where there is none of that name. */
+  readonly found: PluginOrigin | 'built in' | undefined;
 }
 
 /** How a route is run, and why that way. */

@@ -32,6 +32,14 @@ export interface Mediator {
   prepare(options: unknown, scope: StepScope): Step | undefined;
 }
 
+/** Where a mediator that is not built in comes from, and which one it is: two of one name may differ. */
+export interface PluginOrigin {
+  /** Its file below the folder of `waybill.yaml`, or the name of its package. */
+  readonly from: string;
+  /** Of a file a hash of it, of a package its version. */
+  readonly edition: string;
+}
+
 export interface StateForm {
   /** Grows when the form of the state changes. @range 1 and more */
   readonly version: number;

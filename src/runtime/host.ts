@@ -4,10 +4,12 @@ import type { TypeRef } from '../message.ts';
 import { didYouMean } from '../nearest.ts';
 import { editionOf } from '../plan/edition.ts';
 import type { Locate } from '../plan/faults.ts';
+import { requirePlugins } from '../plan/lacking.ts';
 import { asPart, partDefinitionOf, partsOf } from '../plan/parts.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
+import type { Mediator } from '../ports/mediator.ts';
 import type { Resources } from '../ports/resources.ts';
 import type { Manifest, ManifestPart } from '../ports/topology.ts';
 import type { ApplyResult, Transport } from '../ports/transport.ts';
@@ -23,8 +25,8 @@ export interface HostParts {
   readonly transport: Transport;
   readonly clock: Clock;
   readonly log: Log;
-  /** Compiles the definition of a manifest. */
-  readonly planOf: (manifest: Manifest) => Promise<Plan>;
+  /** Compiles the definition of a manifest. @param mediators what routes may use here; without them the built-in ones */
+  readonly planOf: (manifest: Manifest, mediators?: readonly Mediator[]) => Promise<Plan>;
   /** What the files of this process say; without it the plan is all of the bus. */
   readonly part?: OwnPart;
   /** What steps ask outside with. @default nothing */
@@ -38,6 +40,8 @@ export interface OwnPart {
   readonly definition: PartDefinition;
   /** Finds lines and columns in these files. @default the file alone */
   readonly locate?: Locate;
+  /** What routes may use here. @default the built-in mediators */
+  readonly mediators?: readonly Mediator[];
 }
 
 /** What the bus would be after `apply`. */
@@ -95,7 +99,7 @@ export class Host implements AsyncDisposable {
     this.transport = transport;
     this.clock = clock;
     this.log = log;
-    this.#planOf = planOf;
+    this.#planOf = (manifest) => planOf(manifest, this.#part?.mediators);
     this.#unsubscribe.push(
       transport.onManifest((manifest) => {
         this.#unattended(
@@ -163,6 +167,7 @@ export class Host implements AsyncDisposable {
     const { compileParts } = await import('../plan/compile-parts.ts');
     const { plan, faults } = compileParts(parts.map(definitionOf), own?.definition.part, {
       ...(own?.locate !== undefined && { locate: own.locate }),
+      ...(own?.mediators !== undefined && { mediators: own.mediators }),
     });
     if (plan === undefined) throw new FaultsError(faults);
     const { definition, edition, topology } = plan;
@@ -305,7 +310,7 @@ export class Host implements AsyncDisposable {
     if (manifest !== undefined) await this.#follow(manifest);
   }
 
-  /** Runs the router in this process. On the embedded transport the owner runs it already. @throws WB_PLAN_NOT_APPLIED */
+  /** Runs the router in this process. On the embedded transport the owner runs it already. @throws WB_PLAN_NOT_APPLIED, WB_PLUGIN_MISSING */
   async startRouter(): Promise<void> {
     if (this.transport.kind === 'embedded') {
       await this.host();
@@ -370,6 +375,7 @@ export class Host implements AsyncDisposable {
 
   async #route(): Promise<void> {
     if (this.#router !== undefined || this.#closing !== undefined) return;
+    requirePlugins(this.#plan);
     await this.#remembers();
     const router = new Router(this.#plan, {
       transport: this.transport,
@@ -421,6 +427,7 @@ export class Host implements AsyncDisposable {
    * | has its own files, and they are applied as a part | goes on with it: only what others own is different         |
    * | has its own files, and they differ                | goes on with its own, and says in what its services differ |
    * | cannot compile it: a newer Waybill applied it     | goes on with its own, and says so                          |
+   * | runs the router, and lacks a plugin of it         | goes on with its own, and says so                          |
    */
   async #manifestChanged(manifest: Manifest): Promise<void> {
     if (manifest.edition === this.#plan.edition) {
@@ -437,6 +444,8 @@ export class Host implements AsyncDisposable {
       let plan: Plan;
       try {
         plan = await this.#planOf(manifest);
+        // The routes of the plan before go on: whoever applied this one has what it needs.
+        if (this.#router !== undefined) requirePlugins(plan);
       } catch (error) {
         this.#outdatedBy = `edition ${manifest.edition} is applied, and cannot be read here: ${toError(error).message}`;
         throw error;

@@ -1,4 +1,5 @@
 import { toError } from '../errors.ts';
+import { requirePlugins } from '../plan/lacking.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { Log } from '../ports/log.ts';
 import type { EndpointSpec, Manifest } from '../ports/topology.ts';
@@ -68,7 +69,12 @@ export class RetiredRoutes {
   async #compile(manifest: Manifest): Promise<Plan | undefined> {
     const { edition } = manifest;
     if (this.#plans.has(edition)) return this.#plans.get(edition);
-    const plan = await this.#planOf(manifest).catch((error: unknown) => {
+    const runnable = async (): Promise<Plan> => {
+      const compiled = await this.#planOf(manifest);
+      requirePlugins(compiled);
+      return compiled;
+    };
+    const plan = await runnable().catch((error: unknown) => {
       this.#log.error(
         { edition, error: toError(error).message },
         'a removed route cannot be run any more; its messages stay where they are',
