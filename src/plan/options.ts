@@ -13,7 +13,8 @@ export interface OptionFault {
 
 /** Every option of a step that its mediator's schema does not allow. */
 export function checkOptions(mediator: Mediator, options: unknown): readonly OptionFault[] {
-  const errors = Value.Errors(mediator.options, options);
+  // What has a default need not be written.
+  const errors = Value.Errors(mediator.options, Value.Default(mediator.options, structuredClone(options)));
   // A union reports the faults of each of its forms; those of another kind than what stands there only confuse.
   const strayed = new Set(
     errors.flatMap(({ keyword, schemaPath }) =>

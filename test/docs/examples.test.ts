@@ -142,7 +142,11 @@ function typeErrors(sources: ReadonlyMap<string, string>): string[] {
   const settings: ts.CompilerOptions = {
     ...options,
     noUnusedLocals: false,
-    paths: { waybill: [join(ROOT, 'src/index.ts')] },
+    paths: {
+      waybill: [join(ROOT, 'src/index.ts')],
+      'waybill/plugin': [join(ROOT, 'src/plugin.ts')],
+      'waybill/testing': [join(ROOT, 'src/testing.ts')],
+    },
   };
   const host = ts.createCompilerHost(settings);
   const onDisk = { read: host.getSourceFile.bind(host), exists: host.fileExists.bind(host) };
