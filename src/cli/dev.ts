@@ -12,7 +12,6 @@ export async function dev(terminal: Terminal, options: GlobalOptions): Promise<E
     async (host, checked) => {
       await host.apply(operator());
       await host.startRouter();
-      announce(terminal, host, checked);
       let last = Promise.resolve();
       const onChange = (next: CheckedConfiguration): void => {
         last = last
@@ -24,6 +23,8 @@ export async function dev(terminal: Terminal, options: GlobalOptions): Promise<E
       await using _watch = await watchConfiguration(checked.root, env(options), onChange, (error) => {
         failed(terminal, error);
       });
+      // Only now: who reads it may edit at once.
+      announce(terminal, host, checked);
       await stopped;
       await last;
       return 'ok';
@@ -56,7 +57,7 @@ function announce(terminal: Terminal, { plan, transport }: Host, checked: Checke
   terminal.print(
     `the bus ${bus} runs on ${transport.kind}: ${count(services.length, 'service')}, ${count(plan.routes.length, 'route')}`,
   );
-  terminal.print('edit waybill.yaml, routes/ or schemas/ and it goes on with that; Ctrl+C ends it');
+  terminal.print('edit waybill.yaml, routes/, schemas/ or plugins/ and it goes on with that; Ctrl+C ends it');
   showFaults(terminal, checked, checked.warnings, 'yellow');
 }
 

@@ -6,6 +6,7 @@ import type { DeadActionOptions, DeadOptions, RedriveOptions } from './dead.ts';
 import type { DeadAuditOptions } from './dead-audit.ts';
 import { EXIT_CODES, type ExitName, exitCodesText } from './exit-codes.ts';
 import type { GrantsOptions } from './grants.ts';
+import type { InitPluginOptions } from './init-plugin.ts';
 import type { PlanOptions } from './plan.ts';
 import type { PublishOptions } from './publish.ts';
 import type { PullOptions } from './pull.ts';
@@ -29,11 +30,25 @@ function program(): Command {
     .exitOverride()
     .addHelpText('after', `\n${exitCodesText()}`);
 
-  command(root, 'init [folder]', 'Make a small bus that works: configuration, contracts, a route and a service.', [
-    'waybill init hello && cd hello && npm install',
-  ]).action(async (folder: string | undefined, own: object, self: Command) => {
+  const init = command(
+    root,
+    'init [folder]',
+    'Make a small bus that works: configuration, contracts, a route and a service.',
+    ['waybill init hello && cd hello && npm install'],
+  );
+  init.action(async (folder: string | undefined, own: object, self: Command) => {
     await call(own, self, async (terminal) => (await import('./init.ts')).init(terminal, folder ?? '.'));
   });
+  command(init, 'plugin <name>', 'Make a mediator in plugins/, with a test that runs by itself.', [
+    'waybill init plugin geo',
+    'waybill init plugin geo --ts',
+  ])
+    .option('--ts', 'write TypeScript')
+    .action(async (name: string, own: InitPluginOptions, self: Command) => {
+      await call(own, self, async (terminal, options) =>
+        (await import('./init-plugin.ts')).initPlugin(terminal, name, options),
+      );
+    });
 
   command(root, 'check', 'Check all files together and show every fault in its place. Opens no transport.', [
     'waybill check',

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -24,6 +24,26 @@ describe('waybill init', function () {
     expect(again.stderr).to.contain('waybill.yaml').and.contain('there already');
   });
 
+  it('makes a plugin with its test, and overwrites nothing', async () => {
+    await using folder = await workFolder();
+    await waybill({ cwd: folder.path }, 'init');
+    const at = { cwd: folder.path };
+    const made = await waybill(at, 'init', 'plugin', 'geo', '--json');
+    expect(JSON.parse(made.stdout)).to.deep.include({
+      written: ['plugins/geo.mjs', 'plugins/geo.test.mjs'],
+      next: ['node --test plugins/geo.test.mjs'],
+    });
+    for (const [name, says] of [
+      ['geo', 'plugins/geo.mjs is there already'],
+      ['map', 'there is a mediator map already'],
+      ['Geo', 'cannot be the name of a mediator'],
+    ] as const) {
+      const refused = await waybill(at, 'init', 'plugin', name);
+      expect(refused.code).to.equal(EXIT_CODES.usage.code);
+      expect(refused.stderr).to.contain(says);
+    }
+  });
+
   it('gives, from the package as it is published, a bus on which an order becomes a mail', async () => {
     await using folder = await workFolder();
     await run('npm', ['pack', '--pack-destination', folder.path], { cwd: ROOT });
@@ -42,6 +62,26 @@ describe('waybill init', function () {
     const bus = path.join(folder.path, 'hello');
     await install(bus);
     const at = { cwd: bus, program: main(bus) };
+    expect(await waybill(at, 'check')).to.include({ code: 0 });
+
+    // A plugin whose test runs, in JavaScript and, with tsx, in TypeScript; and a route uses it.
+    for (const [name, options] of [
+      ['geo', []],
+      ['geo-two', ['--ts']],
+    ] as const) {
+      const written = await waybill(at, 'init', 'plugin', name, ...options);
+      expect(written).to.include({ code: 0 });
+      const test = / (node .*--test plugins\/\S+) /.exec(written.stdout)?.[1] ?? '';
+      if (name === 'geo-two')
+        await run('npm', ['install', 'tsx', '--prefer-offline', '--no-audit', '--no-fund'], { cwd: bus });
+      await run(process.execPath, test.split(' ').slice(1), { cwd: bus });
+    }
+    const route = path.join(bus, 'routes/order-confirmation.yaml');
+    const text = await readFile(route, 'utf8');
+    await writeFile(
+      route,
+      text.replace('steps:\n', 'steps:\n  - geo: { value: data.email }\n  - geo-two: { value: data.email }\n'),
+    );
     expect(await waybill(at, 'check')).to.include({ code: 0 });
 
     // As it is where `npm init -y` made package.json: the service must run all the same.

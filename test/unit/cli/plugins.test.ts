@@ -1,0 +1,67 @@
+import { expect } from 'chai';
+import { Called, waybill, workFolder } from '../../support/cli.ts';
+
+const plugin = (town: string): string => `interface Options { readonly town?: string }
+
+export const geo = {
+  name: 'geo',
+  describe: 'Knows places.',
+  options: { type: 'object', properties: { town: { type: 'string' } } },
+  prepare: (_options: Options) => ({ run: (message: any) => message.with({ data: { ...message.data, town: '${town}' } }) }),
+};
+`;
+const FILES = {
+  'waybill.yaml':
+    'bus: shop\ntransport: embedded:.waybill\nservices:\n  shop: { publishes: [shop.item@1] }\n  oms: { receives: [shop.item@1] }\n',
+  'schemas/shop/item.v1.json': JSON.stringify({
+    type: 'object',
+    required: ['id'],
+    properties: { id: { type: 'string' }, town: { type: 'string' } },
+  }),
+  'routes/r.yaml': 'from: shop.item@1\nsteps:\n  - geo: {}\nto: oms\n',
+  'plugins/geo.ts': plugin('Ulm'),
+};
+
+describe('plugins on the command line', function () {
+  this.timeout(240_000);
+
+  it('may be TypeScript in a process that was started with no loader, and are shown by the plan', async () => {
+    await using folder = await workFolder(FILES);
+    const at = { cwd: folder.path };
+    expect(await waybill(at, 'check')).to.include({ code: 0, stderr: '' });
+    const planned = await waybill(at, 'plan', '--offline', '--json');
+    expect(JSON.parse(planned.stdout))
+      .to.have.nested.property('plugins.0')
+      .that.deep.includes({
+        name: 'geo',
+        from: 'plugins/geo.ts',
+        routes: ['r'],
+      });
+    await folder.write('plugins/geo.ts', `export const geo = {\n  name: ?\n};\n`);
+    const faulty = await waybill(at, 'check');
+    expect(faulty.code).not.to.equal(0);
+    expect(faulty.stderr).to.contain('plugins/geo.ts:2:').and.contain('WB_PLUGIN_INVALID');
+  });
+
+  it('go on as they are edited; a process without them runs no route, and says so', async () => {
+    await using folder = await workFolder(FILES);
+    const at = { cwd: folder.path };
+    {
+      await using dev = await Called.start(['dev'], at);
+      await dev.says('the bus shop runs on embedded');
+      await folder.write('plugins/geo.ts', plugin('Bonn'));
+      await dev.says('changed: edition');
+      await dev.stop();
+    }
+    await folder.remove('plugins/geo.ts');
+    // What was applied says what to run, and the plugin is not to be found.
+    const run = await waybill(at, 'run', '--url', `embedded:${folder.path}/.waybill`);
+    expect(run.code).not.to.equal(0);
+    expect(run.stderr).to.contain(
+      'the route r needs the plugin geo of plugins/geo.ts, which this process does not have',
+    );
+    // Who only looks needs none.
+    const stats = await waybill(at, 'stats', '--json', '--url', `embedded:${folder.path}/.waybill`);
+    expect(stats).to.include({ code: 0 });
+  });
+});
