@@ -83,9 +83,7 @@ export async function watchConfiguration(
 
 async function compileReading(reading: Reading): Promise<CheckedConfiguration> {
   const { compileParts } = await import('../plan/compile-parts.ts');
-  const { MEDIATORS } = await import('../mediators/table.ts');
-  const { definition, pulled, settings, files, root } = reading;
-  const mediators = [...MEDIATORS, ...reading.plugins];
+  const { definition, pulled, settings, mediators, files, root } = reading;
   const locate: Locate = (file, path, place) => reading.locate(file, path, place);
   const compiled =
     definition === undefined

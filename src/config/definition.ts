@@ -18,7 +18,7 @@ export interface Definition {
   readonly contracts: readonly ContractDocument[];
   readonly casts: readonly CastDocument[];
   readonly routes: readonly RouteDefinition[];
-  /** The mediators of routes that are not built in, by name. Absent where there are none. */
+  /** The mediators of routes that are not built in, by name, and the scripts of routes, by file. Absent where there are none. */
   readonly plugins?: Readonly<Record<string, PluginOrigin>>;
   /** Partitions of the router's endpoint. @default 4 */
   readonly routerPartitions: number;

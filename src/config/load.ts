@@ -1,6 +1,8 @@
 import path from 'node:path';
 import { type Fault, FaultsError, type Position } from '../errors.ts';
-import type { PluggedMediator } from '../mediators/guard.ts';
+import { makeScript } from '../mediators/script.ts';
+import { MEDIATORS } from '../mediators/table.ts';
+import type { Mediator } from '../ports/mediator.ts';
 import { checkRoutes } from '../routes/check.ts';
 import type { BusFile } from './bus-file.ts';
 import { checkBus } from './check-bus.ts';
@@ -12,8 +14,9 @@ import { requireBusFile } from './find.ts';
 import { readBus } from './read-bus.ts';
 import { type ContractsReading, readContracts } from './read-contracts.ts';
 import { readParts } from './read-parts.ts';
-import { readPlugins } from './read-plugins.ts';
+import { type PluginsReading, readPlugins } from './read-plugins.ts';
 import { readRoutes } from './read-routes.ts';
+import { readScripts, type ScriptsReading } from './read-scripts.ts';
 import type { Environment } from './references.ts';
 import { readSettings, type Settings } from './settings.ts';
 import { ShapeCheck } from './shape-check.ts';
@@ -44,8 +47,8 @@ export interface Reading {
   readonly pulled: readonly PartDefinition[];
   /** Undefined when `waybill.yaml` is faulty or a reference of it cannot be resolved. */
   readonly settings: Settings | undefined;
-  /** The mediators that are not built in. */
-  readonly plugins: readonly PluggedMediator[];
+  /** The mediators that routes may use, the built-in ones first. */
+  readonly mediators: readonly Mediator[];
   /** The files that were read, relative to `root`. */
   readonly files: readonly string[];
   /** Where the value at `path` of a file stands, or its nearest ancestor that there is. */
@@ -76,6 +79,7 @@ export async function readConfiguration(options: LoadOptions = {}): Promise<Read
   const contracts = await readContracts(documents, shapes);
   const routes = await readRoutes(documents, shapes);
   const plugins = await readPlugins(documents, { packages: rest?.plugins ?? [], file });
+  const scripts = await readScripts(documents, routes);
   const others = await readParts(documents, { bus: bus?.bus, part: bus?.part });
   const types = new Set([...contracts.types, ...others.types]);
   let settings: Settings | undefined;
@@ -94,15 +98,19 @@ export async function readConfiguration(options: LoadOptions = {}): Promise<Read
     const known = { services: new Set([...Object.keys(services), ...others.services]), types };
     for (const problem of checkRoutes(routes, known)) documents.report(problem);
   }
-  const basis = complete && contracts.complete && others.complete && plugins.complete ? rest : undefined;
+  const basis =
+    complete && contracts.complete && others.complete && plugins.complete && scripts.complete ? rest : undefined;
   return {
     root: documents.root,
     faults: documents.faults,
-    definition: basis && define(basis, written, contracts, routes, plugins.mediators),
-    plugins: plugins.mediators,
+    definition: basis && define(basis, written, { contracts, routes, plugins, scripts }),
+    mediators: [
+      ...MEDIATORS.map((each) => (each.name === 'script' ? makeScript(scripts.modules) : each)),
+      ...plugins.mediators,
+    ],
     pulled: others.pulled,
     settings,
-    files: [...documents.files, ...plugins.files],
+    files: [...documents.files, ...plugins.files, ...scripts.modules.keys()],
     locate: (of, at, place) => documents.locate(of, at, place),
     sourceLine: (of, line) => documents.sourceLine(of, line),
   };
@@ -119,15 +127,23 @@ export async function loadConfiguration(options: LoadOptions = {}): Promise<Conf
   return { ...reading, definition, settings };
 }
 
+interface Read {
+  readonly contracts: ContractsReading;
+  readonly routes: Definition['routes'];
+  readonly plugins: PluginsReading;
+  readonly scripts: ScriptsReading;
+}
+
 function define(
   bus: BusFile,
   written: unknown,
-  { contracts, casts }: ContractsReading,
-  routes: Definition['routes'],
-  plugged: readonly PluggedMediator[],
+  { contracts: { contracts, casts }, routes, plugins, scripts }: Read,
 ): PartDefinition {
   const used = new Set(routes.flatMap(({ steps }) => steps.map(({ use }) => use)));
-  const needed = plugged.filter(({ name }) => used.has(name)).map(({ name, plugin }) => [name, plugin] as const);
+  const needed = [
+    ...plugins.mediators.filter(({ name }) => used.has(name)).map(({ name, plugin }) => [name, plugin] as const),
+    ...[...scripts.modules].map(([file, { origin }]) => [file, origin] as const),
+  ];
   const stated = record(record(written)['limits']);
   const rings = Object.keys(bus.keys).sort();
   return {

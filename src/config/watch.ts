@@ -3,6 +3,7 @@ import { watch as watchFiles } from 'chokidar';
 import { type Clock, systemClock, type Timer } from '../ports/clock.ts';
 import { type LoadOptions, type Reading, readConfiguration } from './load.ts';
 import { PLUGINS_FOLDER } from './read-plugins.ts';
+import { SCRIPTS_FOLDER } from './read-scripts.ts';
 
 export interface WatchOptions extends Omit<LoadOptions, 'path' | 'cwd'> {
   readonly clock?: Clock;
@@ -118,7 +119,7 @@ class ConfigurationWatch implements Watch {
   }
 }
 
-const FOLDERS: readonly string[] = ['routes', 'schemas', 'parts', PLUGINS_FOLDER];
+const FOLDERS: readonly string[] = ['routes', 'schemas', 'parts', PLUGINS_FOLDER, SCRIPTS_FOLDER];
 
 /** Whether a path relative to the root is of the configuration: `waybill*.yaml`, or in one of its folders. */
 function concerns(relative: string): boolean {

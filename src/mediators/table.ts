@@ -10,6 +10,7 @@ import { filter } from './filter.ts';
 import { map } from './map.ts';
 import { redact } from './redact.ts';
 import { resequence } from './resequence.ts';
+import { script } from './script.ts';
 import { set } from './set.ts';
 import { split } from './split.ts';
 import { throttle } from './throttle.ts';
@@ -21,6 +22,7 @@ export const MEDIATORS: readonly Mediator[] = [
   map,
   filter,
   set,
+  script,
   validate,
   split,
   wiretap,

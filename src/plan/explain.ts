@@ -1,3 +1,4 @@
+import type { RouteDefinition } from '../config/definition.ts';
 import type { TypeRef } from '../message.ts';
 import type { PluginOrigin } from '../ports/mediator.ts';
 import type { EndpointSpec } from '../ports/topology.ts';
@@ -62,11 +63,20 @@ export function explainPlan(plan: Plan): PlanReport {
     plugins: Object.entries(definition.plugins ?? {}).map(([name, origin]) => ({
       name,
       ...origin,
-      routes: definition.routes.filter(({ steps }) => steps.some(({ use }) => use === name)).map((route) => route.name),
+      routes: definition.routes.filter((route) => uses(route, name)).map((route) => route.name),
     })),
     flows,
     parked: flows.filter((flow) => flow.publishers.length > 0 && flow.routes.length === 0).map(({ type }) => type),
   };
+}
+
+/** Whether a route has a step of the plugin, or of the script, of this name. */
+function uses({ steps }: RouteDefinition, name: string): boolean {
+  return steps.some(({ use, options }) => use === name || (use === 'script' && fileOf(options) === name));
+}
+
+function fileOf(options: unknown): unknown {
+  return typeof options === 'object' && options !== null && 'file' in options ? options.file : undefined;
 }
 
 function flowsOf({ definition, routes }: Plan): readonly FlowReport[] {

@@ -8,6 +8,8 @@ import type {
 } from '../config/definition.ts';
 import type { Contract } from '../contracts/contracts.ts';
 import type { LocatedFault } from '../errors.ts';
+import type { PluggedMediator } from '../mediators/guard.ts';
+import type { ScriptMediator } from '../mediators/script.ts';
 import type { TypeRef } from '../message.ts';
 import { didYouMean } from '../nearest.ts';
 import type { CompiledExpression, Mediator, PluginOrigin, StateForm } from '../ports/mediator.ts';
@@ -97,10 +99,11 @@ function compileStep(
   const { use, options, path } = definition;
   const { mediators, faults, file } = context;
   const mediator = mediators.get(use);
-  const needed = context.plugins?.[use];
-  if (needed !== undefined && !isSame(needed, originOf(mediator))) {
-    const found = mediator === undefined ? undefined : (originOf(mediator) ?? 'built in');
-    context.lacking({ route: scope.route, name: use, needed, found }, { file, path });
+  const { name, origin } = codeOf(use, options, mediator);
+  const needed = context.plugins?.[name];
+  if (needed !== undefined && !isSame(needed, origin)) {
+    const found = mediator === undefined || name !== use ? origin : (origin ?? 'built in');
+    context.lacking({ route: scope.route, name, needed, found }, { file, path });
     scope.lose();
     return [];
   }
@@ -143,9 +146,15 @@ function compileStep(
   return [];
 }
 
-/** Undefined of what is built in. */
-function originOf(mediator: (Mediator & { readonly plugin?: PluginOrigin }) | undefined): PluginOrigin | undefined {
-  return mediator?.plugin;
+/** The code of a step that is not of Waybill: under which name a definition has it, and where it comes from here. */
+function codeOf(
+  use: string,
+  options: unknown,
+  mediator: (Mediator & Partial<PluggedMediator> & Partial<ScriptMediator>) | undefined,
+): { readonly name: string; readonly origin: PluginOrigin | undefined } {
+  const script = mediator?.fileOf?.(options);
+  if (script !== undefined) return { name: script, origin: mediator?.origin?.(script) };
+  return { name: use, origin: mediator?.plugin };
 }
 
 /** The first of a mediator by its name, others by name and number. */

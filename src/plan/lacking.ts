@@ -6,7 +6,8 @@ type Said = Pick<LocatedFault, 'message'> & { readonly fix: string };
 
 /** What is lacking, and what to do. */
 export function tellLacking({ route, name, needed, found }: LackingPlugin): Said {
-  const what = `the route ${route} needs the plugin ${name} of ${needed.from}`;
+  const kind = name === needed.from ? `the script ${name}` : `the plugin ${name} of ${needed.from}`;
+  const what = `the route ${route} needs ${kind}`;
   const isFile = needed.from.includes('/') && !needed.from.startsWith('@');
   if (found === undefined) {
     const fix = isFile

@@ -8,7 +8,6 @@ import { readConfiguration } from '../../src/config/load.ts';
 import { compileContracts } from '../../src/contracts/registry.ts';
 import { generateTypes } from '../../src/contracts/types.ts';
 import { ERROR_CODES, formatFault } from '../../src/errors.ts';
-import { MEDIATORS } from '../../src/mediators/table.ts';
 import { compilePlan } from '../../src/plan/compile.ts';
 import type { Locate } from '../../src/plan/faults.ts';
 import { runConsole } from './console.ts';
@@ -121,9 +120,8 @@ function onLoopback(ports: unknown): boolean {
 
 async function faultsOf(folder: string): Promise<string[]> {
   const reading = await readConfiguration({ path: folder });
-  const { definition, faults } = reading;
+  const { definition, faults, mediators } = reading;
   const locate: Locate = (...place) => reading.locate(...place);
-  const mediators = [...MEDIATORS, ...reading.plugins];
   const compiled = definition === undefined ? [] : compilePlan(definition, { locate, mediators }).faults;
   return [...faults, ...compiled].map(formatFault);
 }
