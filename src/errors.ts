@@ -7,6 +7,7 @@ export const ERROR_CODES = {
   WB_AGGREGATE_LATE: 'A message belongs to an aggregate that ended before it came.',
   WB_ALREADY_STARTED: 'A handler was added, or `start()` called, after the service had started.',
   WB_CAST_INVALID: 'A cast between two majors of a contract is faulty.',
+  WB_CLAIM_UNKNOWN: 'What a claim stands for is not in the store (any more), or what stands there is no claim.',
   WB_CLOSED: 'The bus connection is closed or closing, so it takes no more work.',
   WB_CONFIG_FAULTS: 'The configuration has faults; all of them are listed.',
   WB_CONFIG_FILE: 'A file of the configuration cannot be read, or its name says nothing.',

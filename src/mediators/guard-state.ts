@@ -43,7 +43,7 @@ function lend(moment: Moment): Moment {
 /** @throws WB_PLUGIN_RESULT, WB_CONTRACT_VIOLATED */
 function transition(given: unknown, back: (given: unknown) => RouteMessage): Transition {
   if (!isObject(given)) throw rubbish('advance() gave no transition', 'Return { state, emits: [] }.');
-  const { state, forgetAtMs, emits, timers = [], outcome } = given;
+  const { state, unchanged, forgetAtMs, emits, timers = [], outcome } = given;
   const wrong = state === undefined ? undefined : freezeJson(state, 'state');
   if (wrong !== undefined) throw rubbish(`advance(): ${wrong}`);
   if (!Array.isArray(emits)) throw rubbish('advance(): emits is no list');
@@ -54,6 +54,7 @@ function transition(given: unknown, back: (given: unknown) => RouteMessage): Tra
     state,
     emits: emits.map(back),
     timers: timers.map(timerOf),
+    ...(unchanged === true && { unchanged }),
     ...(typeof forgetAtMs === 'number' && { forgetAtMs }),
     ...(outcome !== undefined && { outcome }),
   };

@@ -1,6 +1,7 @@
 import type { Mediator } from '../ports/mediator.ts';
 import { aggregate } from './aggregate.ts';
 import { call } from './call.ts';
+import { claimCheck } from './claim-check.ts';
 import { decrypt } from './decrypt.ts';
 import { dedupe } from './dedupe.ts';
 import { delay } from './delay.ts';
@@ -31,6 +32,7 @@ export const MEDIATORS: readonly Mediator[] = [
   decrypt,
   enrich,
   call,
+  claimCheck,
   delay,
   dedupe,
   throttle,

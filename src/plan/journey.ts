@@ -167,16 +167,15 @@ export class Journey {
     timer: StepTimer | undefined,
   ): Promise<readonly Transit[]> {
     const { states } = this.#options.work;
-    const ref = { scope: stateScope(entry.route, id), key };
+    const ref = { scope: form.shared === undefined ? stateScope(entry.route, id) : `shared.${form.shared}`, key };
     const held = await states.read(ref);
     this.#remembers = true;
     const state = held === undefined ? undefined : upToDate(held, form, id);
     const next = step.advance(state, message, this.#moment(entry, id, timer));
-    states.write(
-      ref,
-      next.state === undefined ? undefined : { form: form.version, state: next.state },
-      next.forgetAtMs,
-    );
+    if (next.unchanged !== true) {
+      const made = next.state === undefined ? undefined : { form: form.version, state: next.state };
+      states.write(ref, made, next.forgetAtMs);
+    }
     // A timer's own message carries nothing, so it cannot say in whose flow the step stands.
     const take = timer === undefined ? refOf(message) : entry.origin.ref;
     for (const { message: carried, ...each } of next.timers ?? []) {

@@ -45,6 +45,8 @@ export interface StateForm {
   readonly version: number;
   /** The state in today's form; undefined when it cannot be read any more: then the message is refused by name. @default none can */
   migrate?(state: unknown, from: number): unknown;
+  /** A name under which all steps of the bus that say it have their states together. Not for plugins. @default each step has its own */
+  readonly shared?: string;
 }
 
 /** Where in the options something stands: `['set', 'total']`. */
@@ -220,6 +222,8 @@ export interface Moment {
 export interface Transition {
   /** Undefined: forget it. */
   readonly state: unknown;
+  /** The state was only read: it stays as it is, whatever `state` says. @default false */
+  readonly unchanged?: boolean;
   /** The state may be forgotten from then on, without a word. @unit milliseconds since the Unix epoch @default never */
   readonly forgetAtMs?: number;
   /** Go on to the next step, in order. */
