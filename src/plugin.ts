@@ -9,7 +9,7 @@ export { type ErrorCode, type Fault, WaybillError } from './errors.ts';
 export { ExactNumber } from './json.ts';
 export type { Envelope, TypeRef } from './message.ts';
 export type * from './ports/mediator.ts';
-export type { KeyRing, Resources } from './ports/resources.ts';
+export type { Answer, KeyRing, Question, Resources } from './ports/resources.ts';
 
 interface SketchOf<Options extends TSchema, Runs, S extends Step> {
   /** The word in YAML. Lower-case letters, digits and hyphens. */

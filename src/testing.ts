@@ -11,20 +11,25 @@ import { didYouMean } from './nearest.ts';
 import { compilePlan } from './plan/compile.ts';
 import type { Plan, ProgramResult } from './plan/plan.ts';
 import type { Mediator } from './ports/mediator.ts';
-import type { KeyRing, Resources } from './ports/resources.ts';
+import type { KeyRing, Question, Resources } from './ports/resources.ts';
 import { ProcessResources } from './runtime/resources.ts';
 import { RouteRun } from './runtime/route-run.ts';
 
 export { type ErrorCode, type Fault, FaultsError, WaybillError } from './errors.ts';
 export type { EncodedMessage, Envelope, TypeRef } from './message.ts';
-export type { KeyRing, Resources } from './ports/resources.ts';
+export type { Answer, KeyRing, Question, Resources } from './ports/resources.ts';
 
 export interface TestOptions {
-  /** What steps that look outside get. What is not given is that of the configuration, or missing by name. */
+  /** What sources answer, by name; undefined says that there is no such thing. One that is not here is missing: nothing is asked outside. */
+  readonly sources?: Readonly<Record<string, SourceAnswers>>;
+  /** What steps that look outside get, where `sources` and the key rings of the configuration will not do. */
   readonly resources?: Partial<Resources>;
   /** When the test begins: RFC 3339, or milliseconds since the Unix epoch. @default 2026-01-01T00:00:00Z */
   readonly now?: string | number;
 }
+
+/** Stands for a source. What it returns is checked as an answer of the source would be. */
+export type SourceAnswers = (question: Question) => unknown;
 
 export interface RouteTestOptions extends ConfigurationOptions, TestOptions {}
 
@@ -136,7 +141,7 @@ export class RouteTest {
   #count = 0;
 
   /** Made by `openRoute` and `openStep`. */
-  constructor(plan: Plan, route: string, own: Resources, { resources = {}, now = START }: TestOptions) {
+  constructor(plan: Plan, route: string, own: Resources, { resources = {}, sources = {}, now = START }: TestOptions) {
     this.#plan = plan;
     this.#takes = plan.routes.find(({ name }) => name === route)?.from ?? [];
     const nowMs = typeof now === 'number' ? now : Date.parse(now);
@@ -145,7 +150,13 @@ export class RouteTest {
       plan,
       endpoint: `route.${route}`,
       resources: {
-        keys: (ring) => (resources.keys ?? ((name: string) => own.keys(name)))(ring),
+        keys: (ring) => resources.keys?.(ring) ?? own.keys(ring),
+        async ask(source, question, signal) {
+          const answers = sources[source];
+          if (answers === undefined) return await (resources.ask ?? own.ask.bind(own))(source, question, signal);
+          const data = await answers(question);
+          return data === undefined ? undefined : { data };
+        },
         close: () => Promise.resolve(),
       },
       graceMs: 0,
@@ -267,4 +278,5 @@ const SERVICE: Omit<Definition['services'][number], 'name' | 'publishes' | 'rece
   holdMs: 0,
   timeoutMs: 30_000,
   concurrency: 1,
+  inboxKeepMs: 0,
 };

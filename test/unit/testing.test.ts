@@ -72,6 +72,36 @@ describe('the door waybill/testing', () => {
     expect(JSON.stringify((await given.take({ data: { name: 'Ada' } })).sent[0]?.data)).to.contain('enc:v1:k9:');
   });
 
+  it('answers for sources, and asks nothing outside', async () => {
+    const sources =
+      'sources:\n  towns: { http: "https://nowhere.invalid/{key}", response: shop.item@1, absent: [404] }\n';
+    await using folder = await makeFolder({
+      ...FILES,
+      'waybill.yaml': `${FILES['waybill.yaml']}${sources}`,
+      'routes/plain.yaml': `from: shop.item@1
+steps:
+  - enrich: { source: towns, key: data.id, as: found }
+  - set: { data: { town: "vars.?found.?town.orValue('nowhere')" } }
+to: oms
+`,
+    });
+    const asked: unknown[] = [];
+    const answers = (question: { readonly key?: string }): unknown => {
+      asked.push(question.key);
+      return question.key === 'a' ? { id: 'a', town: 'Ulm' } : undefined;
+    };
+    const route = await openRoute('plain', { config: folder.root, sources: { towns: answers } });
+    const towns = [];
+    for (const id of ['a', 'b']) towns.push((await route.take({ data: { id } })).sent[0]?.data);
+    expect(towns).to.deep.equal([
+      { id: 'a', town: 'Ulm' },
+      { id: 'b', town: 'nowhere' },
+    ]);
+    expect(asked).to.deep.equal(['a', 'b']);
+    const without = await openRoute('plain', { config: folder.root });
+    expect((await without.take({ data: { id: 'a' } })).error?.code).to.equal('WB_RESOURCE_MISSING');
+  });
+
   it('refuses what a publisher could not send, an unknown route, and a faulty configuration', async () => {
     await using folder = await makeFolder(FILES);
     const route = await openRoute('plain', { config: folder.root });

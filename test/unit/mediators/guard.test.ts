@@ -215,6 +215,7 @@ describe('the guard around plugins', () => {
       attempt: 1,
       resources: {
         keys: () => ({ current: { id: '', key: Buffer.alloc(0) }, find: () => undefined }),
+        ask: () => Promise.resolve(undefined),
         close: () => Promise.resolve(),
       },
       states: { read: () => Promise.resolve(undefined), write: () => undefined, forget: () => undefined },
