@@ -22,6 +22,8 @@ export {
   checkConfiguration,
   watchConfiguration,
 } from './config/check.ts';
+export { editorSchemas, type MediatorSchema } from './config/editor-schemas.ts';
+export { type OptionRow, stepOptions } from './config/options-table.ts';
 export { type PartFile, partFile } from './config/part-file.ts';
 export { showFault } from './config/show-fault.ts';
 export type { Contract, Contracts } from './contracts/contracts.ts';

@@ -11,6 +11,7 @@ import type { PlanOptions } from './plan.ts';
 import type { PublishOptions } from './publish.ts';
 import type { PullOptions } from './pull.ts';
 import type { GlobalOptions } from './session.ts';
+import type { StepsOptions } from './steps.ts';
 import type { TailOptions } from './tail.ts';
 import type { Terminal } from './terminal.ts';
 import type { TypesOptions } from './types.ts';
@@ -57,6 +58,16 @@ function program(): Command {
     .option('--strict', 'warnings count as faults')
     .action(async (own: CheckOptions, self: Command) => {
       await call(own, self, async (terminal, options) => (await import('./check.ts')).check(terminal, options));
+    });
+
+  command(root, 'steps [name]', 'Show what steps routes may have, those of plugins too, or all options of one.', [
+    'waybill steps',
+    'waybill steps aggregate',
+    'waybill steps --schema route.schema.json',
+  ])
+    .option('--schema <file>', 'write the JSON Schema of route files for editors, plugins included')
+    .action(async (name: string | undefined, own: StepsOptions, self: Command) => {
+      await call(own, self, async (terminal, options) => (await import('./steps.ts')).steps(terminal, name, options));
     });
 
   command(root, 'plan', 'Show how each route is run, and what `waybill apply` would change.', [

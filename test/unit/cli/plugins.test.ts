@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
 import { expect } from 'chai';
 import { Called, waybill, workFolder } from '../../support/cli.ts';
 
@@ -41,6 +43,21 @@ describe('plugins on the command line', function () {
     const faulty = await waybill(at, 'check');
     expect(faulty.code).not.to.equal(0);
     expect(faulty.stderr).to.contain('plugins/geo.ts:2:').and.contain('WB_PLUGIN_INVALID');
+  });
+
+  it('are described as built-in mediators are, for people and for editors', async () => {
+    await using folder = await workFolder(FILES);
+    const at = { cwd: folder.path };
+    const listed = await waybill(at, 'steps');
+    expect(listed.stdout)
+      .to.match(/^map +Makes new data/m)
+      .and.match(/^geo +Knows places\. \(plugins\/geo\.ts\)$/m);
+    const one = await waybill(at, 'steps', 'geo');
+    expect(one.stdout).to.contain('geo: Knows places.').and.contain('town  a text');
+    expect((await waybill(at, 'steps', 'goe')).stderr).to.contain('did you mean geo?');
+    expect(await waybill(at, 'steps', '--schema', 'route.schema.json')).to.include({ code: 0 });
+    const schema: unknown = JSON.parse(await readFile(path.join(folder.path, 'route.schema.json'), 'utf8'));
+    expect(JSON.stringify(schema)).to.contain('Knows places.');
   });
 
   it('go on as they are edited; a process without them runs no route, and says so', async () => {

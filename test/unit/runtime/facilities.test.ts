@@ -50,4 +50,51 @@ services:
       .to.have.property('name')
       .that.matches(/^enc:v1:k1:/);
   });
+
+  it('is one store for all routes: what one puts away another fetches', async () => {
+    const data = JSON.stringify({
+      type: 'object',
+      required: ['id', 'body'],
+      properties: { id: { type: 'string' }, body: { type: 'string' } },
+    });
+    await using folder = await makeFolder({
+      'waybill.yaml': `bus: desk
+transport: embedded:.waybill
+services:
+  scanner: { publishes: [desk.scan.made@1] }
+  reader: { receives: [desk.scan.made@1, desk.scan.told@1] }
+`,
+      'schemas/desk/scan.made.v1.json': data,
+      'schemas/desk/scan.told.v1.json': data,
+      'routes/all.yaml': `- name: put
+  from: desk.scan.made@1
+  steps:
+    - claim-check: { field: body, over: 1KiB }
+    - map: { to: desk.scan.told@1, set: { id: data.id, body: data.body } }
+  to: [reader, { publish: desk.scan.told@1 }]
+- name: fetch
+  from: desk.scan.told@1
+  steps:
+    - claim-check: { fetch: { field: body } }
+    - map: { to: desk.scan.made@1, set: { id: data.id, body: data.body } }
+  to: reader
+`,
+    });
+    await using scanner = untyped(await connect({ service: 'scanner', config: folder.root, log: testLog }));
+    await using reader = untyped(await connect({ service: 'reader', config: folder.root, log: testLog }));
+    const got = new Map<string, unknown>();
+    for (const type of ['desk.scan.made@1', 'desk.scan.told@1']) {
+      reader.handle(type, (message) => {
+        got.set(type, message.data);
+      });
+    }
+    await reader.start();
+    const scan = { id: 'a', body: 'x'.repeat(50_000) };
+    await scanner.publish('desk.scan.made@1', scan);
+    await until('both', () => got.size === 2);
+    expect(got.get('desk.scan.told@1'))
+      .to.have.property('body')
+      .that.matches(/^claim:v1:/);
+    expect(got.get('desk.scan.made@1')).to.deep.equal(scan);
+  });
 });
