@@ -81,4 +81,18 @@ describe('plugins on the command line', function () {
     const stats = await waybill(at, 'stats', '--json', '--url', `embedded:${folder.path}/.waybill`);
     expect(stats).to.include({ code: 0 });
   });
+
+  it('are not run in another edition than was applied: a router goes on with the plan before, and says so', async () => {
+    await using folder = await workFolder(FILES);
+    const at = { cwd: folder.path };
+    await using run = await Called.start(['run'], at);
+    await run.says('the router of shop runs');
+    await folder.write('plugins/geo.ts', plugin('Bonn'));
+    expect(await waybill(at, 'apply')).to.include({ code: 0 });
+    await run.says('the route r needs the plugin geo of plugins/geo.ts in its edition');
+    await run.stop();
+    await using again = await Called.start(['run'], at);
+    await again.says('the router of shop runs');
+    await again.stop();
+  });
 });
