@@ -174,7 +174,11 @@ export default {
       name: 'no-dev-dependency-in-product',
       severity: 'error',
       from: { path: '^src/' },
-      to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only', 'npm', 'npm-peer'], pathNot: 'node_modules/@types/' },
+      to: {
+        dependencyTypes: ['npm-dev'],
+        dependencyTypesNot: ['type-only', 'npm', 'npm-peer'],
+        pathNot: 'node_modules/@types/',
+      },
     },
     {
       name: 'expectations-share-nothing',
