@@ -176,9 +176,13 @@ async function transfer({ terminal, file, format, options, clock, records, send 
     );
     terminal.note([head, ...message.split('\n'), ...(fix === undefined ? [] : [fix])].join('\n  '));
   };
+  let last = 0;
+  let taken = false;
   try {
     for await (const record of records) {
+      last = record.line;
       if (record.line < (options.fromLine ?? 1)) continue;
+      taken = true;
       const sending = send(record).then(
         () => {
           state.done++;
@@ -206,6 +210,12 @@ async function transfer({ terminal, file, format, options, clock, records, send 
     ...(unsent.length === 0 ? [] : [`, not sent ${String(unsent.length)}`]),
   ];
   terminal.print(`${verb} ${count(state.done, 'message')}${also.join('')}`);
+  if (options.fromLine !== undefined && !taken && state.exit === 'ok') {
+    terminal.note(
+      `nothing stands at line ${String(options.fromLine)} of ${file} or behind it; the last record is at line ${String(last)}`,
+    );
+    return 'nothing';
+  }
   if (unsent.length > 0) {
     const from = String(Math.min(...unsent));
     // In flight together, so one behind the first that failed may have made it.

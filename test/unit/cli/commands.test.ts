@@ -237,6 +237,9 @@ describe('the command line', function () {
       .to.contain('stdin:4  WB_CONTRACT_VIOLATED')
       .and.contain('--from-line 4')
       .and.not.contain('4111');
+    const beyond = await waybill({ ...at, input }, 'publish', 'shop.order.placed@1', '--from-line', '9');
+    expect(beyond.code).to.equal(EXIT_CODES.nothing.code);
+    expect(beyond.stderr).to.contain('nothing stands at line 9 of stdin or behind it; the last record is at line 5');
 
     const watched = await watching.end();
     expect(watched.code).to.equal(0);
