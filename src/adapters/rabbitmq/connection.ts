@@ -41,7 +41,7 @@ export class Connection {
         ...SOCKET,
         clientProperties: { connection_name: options.name },
         // The first attempt fails at once: a wrong address or password is for a person to mend.
-        recovery: { initialDelay: 100, maxDelay: 5_000, initialMaxRetries: 0, setup: prepare },
+        recovery: { initialDelay: 100, maxDelay: 2_000, initialMaxRetries: 0, setup: prepare },
       });
       return new Connection(model, options);
     } catch (cause) {
