@@ -106,7 +106,7 @@ export async function changesOf({ before, plan }: Proposal): Promise<readonly Di
 /**
  * Opens the bus for those who run it or look after it: configuration, then plan, then transport. Applies nothing and runs
  * nothing until asked.
- * @throws WB_CONFIG_FAULTS, WB_CONFIG_NOT_FOUND, WB_TRANSPORT_URL, WB_TRANSPORT_UNAVAILABLE
+ * @throws WB_CONFIG_FAULTS, WB_CONFIG_NOT_FOUND, WB_OPTION_INVALID, WB_TRANSPORT_URL, WB_TRANSPORT_UNAVAILABLE
  */
 export async function openBus(options: BusOptions = {}): Promise<Host> {
   const clock = options.clock ?? systemClock;
@@ -123,13 +123,13 @@ export async function openBus(options: BusOptions = {}): Promise<Host> {
   );
   if (plan === undefined || settings === undefined) throw new FaultsError(faults);
   const log = options.log ?? (await openLog(settings.telemetry.log));
+  const store = storeOf(options.store, settings.store, clock, log);
   const transport = await openTransport(setting ?? settings.transport, plan.definition, clock, log);
   const own = part && { part: { definition: part, locate, mediators } };
   const resources = new ProcessResources({
     keyRings: settings.keyRings,
     source: (name) => sourceOf(name, settings.sources.reveal()[name], plan.definition.limits.depth, clock, log),
   });
-  const store = storeOf(options.store, settings.store, clock, log);
   return new Host({ plan, source: 'configuration', transport, clock, log, planOf, resources, ...store, ...own });
 }
 

@@ -115,8 +115,10 @@ export class OwnInbox implements Inbox {
     const effects = replies.length === 0 ? NOTHING : encodeEffects(replies);
     this.#settling.set(cause.id, lease);
     const settled = (): void => {
+      lease.signal.removeEventListener('abort', settled);
       if (this.#settling.get(cause.id) === lease) this.#settling.delete(cause.id);
     };
+    lease.signal.addEventListener('abort', settled, { once: true });
     return { ...verdict, unit: { cause, changes: [], effects, keepMs: this.#of.keepMs }, settled };
   }
 }
@@ -196,13 +198,13 @@ class StoredAttempt implements InboxAttempt {
     const record = { cause, effects: encodeEffects(verdict.sends), keepMs };
     if (this.#over) throw new WaybillError('WB_CLOSED', 'the attempt was over before its end', { retryable: true });
     this.#over = true;
-    const transaction = this.#transaction;
-    // From here on an abort must not roll back what is being committed.
-    this.#transaction = undefined;
+    // Until it has ended an abort closes its connection, whatever it waits for.
+    const transaction = await this.#transaction;
     const answer =
       transaction === undefined
         ? await this.#store.commit({ ...record, changes: [] })
-        : await commitOrRollBack(await transaction, record);
+        : await commitOrRollBack(transaction, record);
+    this.#transaction = undefined;
     if (answer.outcome === 'repeated') return duplicate(this.#store, decodeEffects(answer.effects), answer.token);
     // No state was read, so none can have moved.
     if (answer.outcome === 'moved') throw new TypeError('a record without changes was told that a state has moved');
@@ -211,12 +213,10 @@ class StoredAttempt implements InboxAttempt {
 
   async close(): Promise<void> {
     this.#over = true;
-    this.#parts.signal.removeEventListener('abort', this.#abort);
-    const begun = this.#transaction;
-    this.#transaction = undefined;
     // One that could not be begun was the handler's failure.
-    const transaction = await begun?.catch(() => undefined);
+    const transaction = await this.#transaction?.catch(() => undefined);
     await transaction?.rollback();
+    this.#parts.signal.removeEventListener('abort', this.#abort);
     this.#parts.release();
   }
 }

@@ -225,7 +225,8 @@ export class Service implements AsyncDisposable {
 
   /**
    * Begins to take messages. Resolves when the endpoint is attended.
-   * @throws WB_HANDLER_MISSING when a declared type has no handler, WB_ALREADY_STARTED, WB_PLAN_NOT_APPLIED
+   * @throws WB_HANDLER_MISSING when a declared type has no handler, WB_ALREADY_STARTED, WB_PLAN_NOT_APPLIED; where a handler has an
+   *   inbox WB_STORE_MISSING, WB_STORE_UNAVAILABLE, WB_STORE_REFUSED, WB_STORE_NEWER and others of the store
    */
   async start(): Promise<void> {
     this.#open();

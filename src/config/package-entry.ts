@@ -25,20 +25,28 @@ export async function packageEntry(
     const root = path.join(at, 'node_modules', ...name.split('/'));
     const manifest = path.join(root, 'package.json');
     if ((await kindOf(manifest)) === 'file') {
-      const {
-        exports,
-        main = 'index.js',
-        version = '',
-      } = JSON.parse(await readFile(manifest, 'utf8')) as {
-        exports?: unknown;
-        main?: string;
-        version?: string;
-      };
+      const { exports, main, version } = readManifest(await readFile(manifest, 'utf8'));
       const entry = exports === undefined ? main : entryOf(exports);
       return entry === undefined ? { file: undefined } : { file: path.join(root, entry), version };
     }
     if (at === path.dirname(at)) return undefined;
   }
+}
+
+/** What matters of a `package.json`. One that is broken has no entry. */
+function readManifest(text: string): { readonly exports: unknown; readonly main: string; readonly version: string } {
+  let found: unknown;
+  try {
+    found = JSON.parse(text);
+  } catch {
+    return { exports: {}, main: '', version: '' };
+  }
+  const { exports, main, version }: Readonly<Record<string, unknown>> = typeof found === 'object' ? { ...found } : {};
+  return {
+    exports,
+    main: typeof main === 'string' ? main : 'index.js',
+    version: typeof version === 'string' ? version : '',
+  };
 }
 
 /** What `exports` says of the package itself, `.`. */

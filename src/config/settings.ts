@@ -4,6 +4,7 @@ import type { Problem } from '../routes/problem.ts';
 import type { BusFile, SourceSettings } from './bus-file.ts';
 import { readKeyRings } from './key-rings.ts';
 import { Secret } from './secret.ts';
+import { checkAddress } from './source-address.ts';
 import { parseStoreUrl, parseTransportUrl, type StoreSetting, type TransportSetting } from './transport-url.ts';
 
 /** What differs from machine to machine, references resolved. Never part of a definition, never leaves the process. */
@@ -41,6 +42,10 @@ export function readSettings(bus: BusFile, root: string, env: string | undefined
   const { store } = bus;
   const storeSetting = store === undefined ? undefined : attempt('store', () => parseStoreUrl(store, root));
   const keyRings = readKeyRings(bus.keys, (problem) => problems.push(problem));
+  for (const [name, source] of Object.entries(bus.sources)) {
+    const problem = checkAddress(name, source);
+    if (problem !== undefined) problems.push(problem);
+  }
   if (transport === undefined || problems.length > 0) return problems;
   return {
     root,

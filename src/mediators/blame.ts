@@ -25,6 +25,12 @@ export function blame(who: string, thrown: unknown): WaybillError {
   return new WaybillError('WB_PLUGIN_FAILED', `${who}: ${error.message}`, { retryable, cause: error });
 }
 
+/** What code that is not ours gave at once. Where that is a promise nobody awaits it, and its failure must not end the process. */
+export function atOnce<T>(value: T): T {
+  if (typeof value === 'object' && value !== null && 'then' in value) Promise.resolve(value).catch(() => undefined);
+  return value;
+}
+
 /** Runs code that is not ours. @throws as `blame` */
 export function blaming<T>(who: string, run: () => T): T {
   try {

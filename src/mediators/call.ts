@@ -1,8 +1,7 @@
-import { createHash } from 'node:crypto';
 import { Type } from 'typebox';
 import { Value } from 'typebox/value';
 import { encodeJson } from '../json.ts';
-import type { CompiledExpression, Mediator, RouteMessage, StepScope } from '../ports/mediator.ts';
+import type { CompiledExpression, Mediator, StepScope } from '../ports/mediator.ts';
 import { askedSource, dataOf } from './answered.ts';
 import { checkVariableName } from './variable-name.ts';
 
@@ -60,11 +59,11 @@ export const call: Mediator = {
     }
     if (body === 'fault') return undefined;
     return {
-      perform: async (message, { resources, signal }) => {
+      perform: async (message, { resources, signal, id }) => {
         const asks = keyed === undefined ? undefined : String(keyed.evaluate(message));
         const sends = body && encodeJson(body === 'data' ? message.data : body.evaluate(message));
         const question = {
-          id: idOf([scope.route, name, asks], message, sends),
+          id,
           ...(asks !== undefined && { key: asks }),
           ...(sends !== undefined && { body: sends }),
         };
@@ -76,14 +75,6 @@ export const call: Mediator = {
     };
   },
 };
-
-/** The same for the same call of the same message, and another for another: two lines of an order may well be alike. */
-function idOf(call: readonly unknown[], { envelope, vars }: RouteMessage, body: Uint8Array | undefined): string {
-  const hash = createHash('sha256').update(
-    JSON.stringify([...call, envelope.source, envelope.id, vars['split'] ?? null]),
-  );
-  return (body === undefined ? hash : hash.update(body)).digest('hex').slice(0, 40);
-}
 
 /** What is sent: a mapping, the data as it is, or nothing. */
 function bodyOf(

@@ -52,7 +52,9 @@ export const enrich: Mediator = {
     scope.adds(as, { type: source.response }, source.mayBeAbsent);
     return {
       perform: async (message, { resources, signal }) => {
-        const question = expression === undefined ? {} : { key: String(expression.evaluate(message)) };
+        const accepts = (data: unknown): boolean => asked.response.validate(data) === undefined;
+        const question =
+          expression === undefined ? { accepts } : { accepts, key: String(expression.evaluate(message)) };
         const data = dataOf(asked, await resources.ask(name, question, signal));
         const { [as]: _, ...others } = message.vars;
         return message.with({ vars: data === undefined ? others : { ...others, [as]: data } });

@@ -1,5 +1,5 @@
 import type { Moment, RouteMessage, StatefulStep, StepTimer, Transition } from '../ports/mediator.ts';
-import { blaming } from './blame.ts';
+import { atOnce, blaming } from './blame.ts';
 import { isObject, Lent, rubbish } from './lent.ts';
 import { freezeJson } from './plain-json.ts';
 
@@ -14,7 +14,7 @@ export function guardState(
     ...(step.key !== undefined && {
       key: (message: RouteMessage) =>
         blaming(who, () => {
-          const value: unknown = step.key?.(new Lent(message));
+          const value: unknown = atOnce(step.key?.(new Lent(message)));
           if (typeof value === 'string') return value;
           throw rubbish('key() gave no text');
         }),
@@ -22,7 +22,7 @@ export function guardState(
     advance: (state, message, moment) =>
       blaming(who, () => {
         freezeJson(state);
-        return transition(step.advance(state, new Lent(message), lend(moment)), back);
+        return transition(atOnce(step.advance(state, new Lent(message), lend(moment))), back);
       }),
   };
 }

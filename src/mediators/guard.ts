@@ -8,10 +8,12 @@ import type {
   Step,
   StepContract,
   StepScope,
+  StepWork,
 } from '../ports/mediator.ts';
-import { blame, blaming, blamingLater } from './blame.ts';
+import { atOnce, blame, blaming, blamingLater } from './blame.ts';
 import { guardState } from './guard-state.ts';
 import { isObject, Lent, rubbish } from './lent.ts';
+import { freezeJson } from './plain-json.ts';
 
 /** A mediator of a plugin, so wrapped that it can harm nobody but itself. */
 export interface PluggedMediator extends Mediator {
@@ -54,7 +56,7 @@ export function guard(mediator: Mediator, plugin: PluginOrigin): PluggedMediator
         },
       };
       try {
-        const step: unknown = mediator.prepare(structuredClone(written), watched);
+        const step: unknown = atOnce(mediator.prepare(structuredClone(written), watched));
         if (step === undefined) return undefined;
         const contract = scope.contract(type, []);
         if (contract === undefined) return undefined;
@@ -82,9 +84,12 @@ function guardStep(step: unknown, runs: 'pure' | 'io' | 'state', guarded: Guarde
   if (!isObject(step) || typeof step[name] !== 'function') {
     throw rubbish(`prepare() gave no step with ${name}(), which a mediator that runs ${runs} has`);
   }
-  if (isPure(step)) return guardPure(step, guarded);
-  if (isIo(step)) return guardIo(step, guarded);
-  if (isStateful(step)) return guardState(step, { who: guarded.who, back: (given) => back(given, guarded) });
+  // By what it says that it runs: a class may have other functions of these names.
+  if (runs === 'pure' && isPure(step)) return guardPure(step, guarded);
+  if (runs === 'io' && isIo(step)) return guardIo(step, guarded);
+  if (runs === 'state' && isStateful(step)) {
+    return guardState(step, { who: guarded.who, back: (given) => back(given, guarded) });
+  }
   throw rubbish(`prepare() gave no step with ${name}()`);
 }
 
@@ -96,9 +101,33 @@ function guardIo(step: IoStep, guarded: Guarded): IoStep {
   return {
     async perform(message, work) {
       const { who } = guarded;
-      const result: unknown = await blamingLater(who, () => step.perform(new Lent(message), work), work.signal);
+      const result: unknown = await blamingLater(
+        who,
+        () => step.perform(new Lent(message), lendWork(work)),
+        work.signal,
+      );
       return blaming(who, () => taken(result, guarded));
     },
+  };
+}
+
+/** Answers are shared, and what the process has is not the plugin's to close. */
+function lendWork(work: StepWork): StepWork {
+  const { signal, attempt, id, resources } = work;
+  return {
+    signal,
+    attempt,
+    id,
+    resources: {
+      keys: (ring) => resources.keys(ring),
+      async ask(source, question, until) {
+        const answer = await resources.ask(source, question, until);
+        if (answer !== undefined) freezeJson(answer.data);
+        return answer;
+      },
+    },
+    now: () => work.now(),
+    pause: (ms) => work.pause(ms),
   };
 }
 
@@ -110,6 +139,7 @@ function taken(result: unknown, guarded: Guarded): RouteMessage | readonly Route
 
 /** One message that a step gave. @throws as `taken` */
 function back(given: unknown, { contract, retyped }: Guarded): RouteMessage {
+  atOnce(given);
   if (isObject(given) && 'then' in given) {
     throw rubbish('it returned a promise', "Write runs: 'io', and perform() instead of run().");
   }
@@ -123,7 +153,7 @@ function back(given: unknown, { contract, retyped }: Guarded): RouteMessage {
 function guardForm(form: NonNullable<Mediator['state']>, who: string): NonNullable<Mediator['state']> {
   const { version } = form;
   if (form.migrate === undefined) return { version };
-  return { version, migrate: (state, from) => blaming(who, () => form.migrate?.(state, from)) };
+  return { version, migrate: (state, from) => blaming(who, () => atOnce(form.migrate?.(state, from))) };
 }
 
 function isPure(step: object): step is PureStep {

@@ -2,7 +2,7 @@ import { type Static, Type } from 'typebox';
 import { Value } from 'typebox/value';
 import { didYouMean } from '../nearest.ts';
 import type { Mediator, PluginOrigin, RouteMessage, Step, StepContract, StepScope } from '../ports/mediator.ts';
-import { blaming, blamingLater } from './blame.ts';
+import { atOnce, blaming, blamingLater } from './blame.ts';
 import { isObject, Lent, rubbish } from './lent.ts';
 import { freezeJson } from './plain-json.ts';
 
@@ -110,7 +110,7 @@ function stepOf(
     if (violated !== undefined) throw violated;
     return message.with({ data });
   };
-  if (!isAsync) return { run: (message) => blaming(who, () => made(run(new Lent(message)), message)) };
+  if (!isAsync) return { run: (message) => blaming(who, () => made(atOnce(run(new Lent(message))), message)) };
   return {
     async perform(message, work) {
       const data = await blamingLater(who, () => run(new Lent(message)), work.signal);

@@ -1,7 +1,7 @@
 import { WaybillError } from '../errors.ts';
-import { type EncodedMessage, type TypeRef, typeRef } from '../message.ts';
+import { derivedId, type EncodedMessage, type TypeRef, typeRef } from '../message.ts';
 import { LONGEST_DELAY } from '../ports/delay.ts';
-import type { Moment, StateForm, StatefulStep, StepTimer, Transition } from '../ports/mediator.ts';
+import type { Moment, StateForm, StatefulStep, StepTimer, StepWork, Transition } from '../ports/mediator.ts';
 import type { Outgoing } from '../ports/transport.ts';
 import { failed, isPure, madeOf, runStep, transitOf } from './chain.ts';
 import { type Continuation, continueAgain, continueLater, makerOf } from './continuation.ts';
@@ -155,8 +155,22 @@ export class Journey {
         const key = step.step.key?.(message) ?? message.envelope.key ?? message.envelope.id;
         return this.#advance(step, entry, message, key, undefined);
       }
-      return 'perform' in step.step ? madeOf(await step.step.perform(message, this.#options.work)) : [message];
+      return 'perform' in step.step
+        ? madeOf(await step.step.perform(message, this.#workOf(step, entry, message)))
+        : [message];
     });
+  }
+
+  #workOf({ id }: FlowStep, { route }: Entry, message: Transit): StepWork {
+    const { work } = this.#options;
+    return {
+      signal: work.signal,
+      attempt: work.attempt,
+      id: derivedId(message.input.envelope, `${route}${message.progress.trail}/${id}`, 0),
+      resources: work.resources,
+      now: () => work.now(),
+      pause: (ms) => work.pause(ms),
+    };
   }
 
   async #advance(

@@ -72,7 +72,7 @@ export interface Program {
 }
 
 /** What a process hands to the steps of one attempt. */
-export interface ProgramWork extends StepWork {
+export interface ProgramWork extends Omit<StepWork, 'id'> {
   readonly states: StateSession;
   /** By how much a transport may be late: waits up to this happen in place; longer ones are messages. @unit milliseconds */
   readonly graceMs: number;

@@ -184,8 +184,10 @@ export interface StepWork {
   readonly signal: AbortSignal;
   /** Counts from 1. */
   readonly attempt: number;
+  /** The same for this step and this message in every attempt, and another for any other: what is asked for can be told by it. At most 100 characters. */
+  readonly id: string;
   /** What the process has for steps that look outside. */
-  readonly resources: Resources;
+  readonly resources: Pick<Resources, 'keys' | 'ask'>;
   /** Milliseconds since the Unix epoch. */
   now(): number;
   /** Resolves after `ms`, or at once when `signal` aborts. */

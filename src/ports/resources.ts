@@ -16,6 +16,8 @@ export interface Question {
   readonly key?: string;
   /** JSON, for sources that are sent something. */
   readonly body?: Uint8Array;
+  /** Whether an answer is what it has to be: another one is not kept for the next question. @default every one is */
+  readonly accepts?: (data: unknown) => boolean;
   /** The same when the same is asked again, so that the source can tell: the header `Idempotency-Key`. */
   readonly id?: string;
 }

@@ -180,6 +180,55 @@ describe('an inbox in PostgreSQL, with RabbitMQ', () => {
     expect(await effects()).to.deep.equal(['a']);
   });
 
+  it('commits nothing when a statement that nobody awaited fails, or when its failure was swallowed', async () => {
+    const attempts: string[] = [];
+    const oms = await connected('oms');
+    oms.handle(
+      PLACED,
+      async ({ id }, context) => {
+        attempts.push(id);
+        const transaction = await context.transaction();
+        await transaction.query(`INSERT INTO ${schema}.effects (id) VALUES ($1)`, [id]);
+        if (attempts.length === 1) await transaction.query('SELECT 1 / 0').catch(() => undefined);
+        // Left alone, it fails while the record is being written.
+        if (attempts.length === 2) transaction.query('SELECT pg_sleep(0.05), 1 / 0').catch(() => undefined);
+      },
+      { inbox: true, timeoutMs: 10_000 },
+    );
+    await oms.start();
+    await (await publisher())('a');
+    await until('the third attempt', async () => (await effects()).length === 1);
+    await settled();
+    expect(attempts).to.have.length(3);
+    expect(await host.transport.dead.count()).to.equal(0);
+  });
+
+  it('waits its turn when more handlers want a transaction than there are connections', async function () {
+    this.timeout(240_000);
+    let open = 0;
+    let most = 0;
+    const oms = await connected('oms');
+    oms.handle(
+      PLACED,
+      async ({ id }, context) => {
+        const transaction = await context.transaction();
+        open += 1;
+        most = Math.max(most, open);
+        await transaction.query('SELECT pg_sleep(0.2)');
+        await transaction.query(`INSERT INTO ${schema}.effects (id) VALUES ($1)`, [id]);
+        open -= 1;
+      },
+      { inbox: true, concurrency: 100, timeoutMs: 60_000 },
+    );
+    await oms.start();
+    const publish = await publisher();
+    await Promise.all(Array.from({ length: 60 }, (_, n) => publish(`m${String(n)}`)));
+    await until('every effect', async () => (await effects()).length === 60);
+    await settled();
+    expect(most).to.be.within(2, 16);
+    expect(await host.transport.dead.count()).to.equal(0);
+  });
+
   it('refuses to start without a store, and with one that cannot be reached', async () => {
     const file = join(folder, 'waybill.yaml');
     await writeFile(file, (await readFile(file, 'utf8')).replace(/^store: .*\n/, ''));

@@ -57,7 +57,7 @@ interface Kept {
  * | failed `breaker.failures` times in a row        | `WB_SOURCE_FAILED`, retryable    | later; it is not asked meanwhile |
  * | answers a status of `absent`                    | no failure: there is no such one | -                                |
  * | answers any other 4xx, or 3xx                   | `WB_SOURCE_REFUSED`              | never                            |
- * | answers something else than JSON (HTML)         | `WB_SOURCE_ANSWER`, retryable    | later                            |
+ * | answers something else than JSON (HTML)         | `WB_SOURCE_ANSWER`, retryable    | `retry.attempts`, then later     |
  * | answers more than `size`                        | `WB_SOURCE_ANSWER`               | never                            |
  */
 export class HttpSource implements Source {
@@ -104,7 +104,8 @@ export class HttpSource implements Source {
     if (known !== undefined) return known.answer;
     try {
       const answer = await this.#policy.execute(() => this.#request(question, signal), signal);
-      cached?.set(question.key ?? '', { answer });
+      if (answer === undefined || question.accepts?.(answer.data) !== false)
+        cached?.set(question.key ?? '', { answer });
       return answer;
     } catch (thrown) {
       if (!(thrown instanceof BrokenCircuitError)) throw thrown;
@@ -119,6 +120,7 @@ export class HttpSource implements Source {
 
   async #request({ key, body, id }: Question, signal: AbortSignal): Promise<Answer> {
     const { url, method, headers, timeoutMs, clock, absent, name, size, depth } = this.#options;
+    if (key !== undefined && /^\.{0,2}$/.test(key)) throw unaskable(name, key);
     const address = new URL(key === undefined ? url : url.replaceAll('{key}', encodeURIComponent(key)));
     const late = new AbortController();
     const timer = clock.timer(timeoutMs, () => {
@@ -188,6 +190,13 @@ export class HttpSource implements Source {
       ...(cause instanceof BrokenCircuitError && { cause }),
     });
   }
+}
+
+/** As part of an address it would name something else: the collection, or what is above it. */
+function unaskable(source: string, key: string): WaybillError {
+  return new WaybillError('WB_SOURCE_REFUSED', `the source ${source} cannot be asked for the key "${key}"`, {
+    fix: 'Let only messages that have one come so far, by a filter or `when`.',
+  });
 }
 
 /** Codes only: messages of connection errors hold addresses. */

@@ -31,6 +31,13 @@ function getTypeParser(type: number): (text: string) => unknown {
   return type === BYTEA ? (text) => Buffer.from(text.slice(2), 'hex') : (text) => text;
 }
 
+/** A connection in a transaction, and what gives it back, once. */
+export interface TransactionClient {
+  readonly client: PoolClient;
+  /** @param broken whether it is closed instead */
+  readonly release: (broken: boolean) => void;
+}
+
 /** The connections to a database. Lost ones are replaced on use; nobody has to mend anything. */
 export class Database {
   readonly schema: string;
@@ -38,6 +45,9 @@ export class Database {
   readonly #clock: Clock;
   readonly #statements: Pool;
   readonly #transactions: Pool;
+  /** Free places for transactions: who waits for one waits as long as its attempt lasts, and not as long as connecting may take. */
+  #free = TRANSACTIONS;
+  readonly #waiting: (() => void)[] = [];
 
   constructor({ address, clock, log, statementMs = STATEMENT_MS }: DatabaseOptions) {
     this.schema = `"${address.schema}"`;
@@ -96,21 +106,47 @@ export class Database {
     }
   }
 
-  /** A connection of its own, in a transaction. @throws WB_STORE_UNAVAILABLE */
-  async begin(): Promise<PoolClient> {
+  /** A connection of its own, in a transaction. Waits for others to end when there are many. @throws WB_STORE_UNAVAILABLE */
+  async begin(): Promise<TransactionClient> {
+    await this.#place();
     for (let retries = 0; ; ) {
       let client: PoolClient | undefined;
       try {
-        client = await this.#transactions.connect();
-        await client.query('BEGIN');
-        return client;
+        const connected = await this.#transactions.connect();
+        client = connected;
+        await connected.query('BEGIN');
+        const release = (broken: boolean): void => {
+          connected.release(broken);
+          this.#leave();
+        };
+        return { client: connected, release };
       } catch (thrown) {
         client?.release(true);
         const waitMs = isAway(thrown) ? RETRIES[retries++] : undefined;
-        if (waitMs === undefined) throw unavailable(this.shown, thrown);
+        if (waitMs === undefined) {
+          this.#leave();
+          throw unavailable(this.shown, thrown);
+        }
         await pause(this.#clock, waitMs);
       }
     }
+  }
+
+  #place(): Promise<void> {
+    if (this.#free > 0) {
+      this.#free -= 1;
+      return Promise.resolve();
+    }
+    return new Promise((resolve) => {
+      this.#waiting.push(resolve);
+    });
+  }
+
+  /** The place goes to whoever waits the longest. */
+  #leave(): void {
+    const next = this.#waiting.shift();
+    if (next === undefined) this.#free += 1;
+    else next();
   }
 
   async close(): Promise<void> {

@@ -159,8 +159,8 @@ class PostgresStore implements Store, AsyncDisposable {
 
   async begin(): Promise<StoreTransaction> {
     if (this.#closed !== undefined) throw closed();
-    const client = await this.#database.begin();
-    return new PostgresTransaction(this.#database, this.#writer, client, () => this.#clock.now());
+    const begun = await this.#database.begin();
+    return new PostgresTransaction(this.#database, this.#writer, begun, () => this.#clock.now());
   }
 
   async list(

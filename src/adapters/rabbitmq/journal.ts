@@ -23,8 +23,9 @@ const NONE: ReadonlySet<number> = new Set();
  * message that kills processes is tried more often. What is prefetched at all partitions is far less.
  */
 const REMEMBERED = 20_000;
-/** A durable note comes back sooner, if the broker still knows who reads. @unit milliseconds */
+/** A durable note comes back sooner, if the broker still knows who reads. Twice as long after each reading in vain. @unit milliseconds */
 const RETURN = 3_000;
+const LONGEST_RETURN = 60_000;
 /** How often the stream is read anew before what only avoids repeats goes without. */
 const MOST_READINGS = 2;
 
@@ -51,7 +52,7 @@ interface Waiter {
  */
 export class Journal {
   readonly #options: JournalOptions;
-  readonly #counts = new Map<string, number>();
+  readonly #counts = new Map<string, { readonly count: number; readonly by: string | undefined }>();
   /** Which process began a delivery together with others last. */
   readonly #together = new Map<string, string>();
   readonly #marks = new Map<string, ReadonlySet<number>>();
@@ -64,6 +65,8 @@ export class Journal {
   #forsake: (() => void) | undefined;
   /** When a note was read last, or the reading began. */
   #readAt = 0;
+  /** How long a durable note may take to come back. @unit milliseconds */
+  #returnMs = RETURN;
   /** The broker's copy that is read lacks what is durable elsewhere, and reading anew does not help. */
   #behind = false;
 
@@ -73,7 +76,7 @@ export class Journal {
 
   /** @throws WB_DELIVERY_REVOKED */
   async begin(delivery: RabbitDelivery): Promise<number> {
-    const { count } = await this.#write({ delivery: identityOf(delivery) }, [delivery.lease.signal]);
+    const { count } = await this.#write({ delivery: identityOf(delivery), by: this.#self }, [delivery.lease.signal]);
     return count;
   }
 
@@ -141,10 +144,15 @@ export class Journal {
   #expect(nonce: string, readings: number): void {
     const { clock } = this.#options;
     if (!this.#waiters.has(nonce)) return;
-    clock.timer(RETURN, () => {
+    const waitMs = this.#returnMs;
+    clock.timer(waitMs, () => {
       if (!this.#waiters.has(nonce)) return;
-      const silent = clock.elapsed() - this.#readAt >= RETURN;
-      if (silent) this.#forsake?.();
+      const silent = clock.elapsed() - this.#readAt >= waitMs;
+      // A broker that is slow to give the stream would else be asked for it again just before it does.
+      if (silent && this.#forsake !== undefined) {
+        this.#returnMs = Math.min(LONGEST_RETURN, waitMs * 2);
+        this.#forsake();
+      }
       // Once it was in vain, others are not kept waiting as long.
       if (silent && (readings <= 0 || (this.#behind && readings < Number.POSITIVE_INFINITY))) {
         this.#behind = true;
@@ -240,18 +248,29 @@ export class Journal {
           );
       }
     }
-    let count = 0;
-    if ('delivery' in note && typeof note.delivery === 'string') {
-      count = (this.#counts.get(note.delivery) ?? 0) + 1;
-      keep(this.#counts, note.delivery, count);
-    }
+    const count = this.#noteBegun(note);
     const known = this.#noteTogether(note);
     if ('nonce' in note && typeof note.nonce === 'string') {
       const waiter = this.#waiters.get(note.nonce);
-      if (waiter !== undefined) this.#behind = false;
+      if (waiter !== undefined) {
+        this.#behind = false;
+        this.#returnMs = RETURN;
+      }
       waiter?.resolve({ count, known });
       this.#waiters.delete(note.nonce);
     }
+  }
+
+  /** @returns by how many processes in a row its delivery was begun */
+  #noteBegun(note: object): number {
+    if (!('delivery' in note) || typeof note.delivery !== 'string') return 0;
+    const by = 'by' in note && typeof note.by === 'string' ? note.by : undefined;
+    const before = this.#counts.get(note.delivery);
+    // A process that begins it again lives: it has lost its connection, or its partition.
+    const again = before !== undefined && by !== undefined && before.by === by;
+    const count = (before?.count ?? 0) + (again ? 0 : 1);
+    keep(this.#counts, note.delivery, { count, by });
+    return count;
   }
 
   /** @returns those that another process has begun before */

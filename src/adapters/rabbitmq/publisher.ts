@@ -249,10 +249,12 @@ export class Publisher {
         { to: first.routingKey, why: this.#lastRefusal },
         'an answer is dropped: who asked is gone, and the parking lot does not take it',
       );
+      this.#patience.confirmed(batch);
       this.#over(batch, undefined);
       return;
     }
     if (first !== undefined && !confirmed && this.#options.isParking(first.exchange, first.routingKey)) {
+      this.#patience.confirmed(batch);
       this.#over(batch, parkingFull(first.routingKey));
       return;
     }

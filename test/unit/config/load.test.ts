@@ -544,7 +544,7 @@ describe('secrets', () => {
   const SENTINEL = 'S3NT1NEL-do-not-show';
   const environment = {
     A: SENTINEL,
-    CRM_URL: `https://u:${SENTINEL}@crm.example`,
+    CRM_URL: `https://crm.example/${SENTINEL}`,
     BAD: `htp://u:${SENTINEL}@x`,
     NUM: SENTINEL,
   };
@@ -563,6 +563,19 @@ describe('secrets', () => {
     expect(
       `${JSON.stringify(settings?.transport.url)} ${inspect(settings?.transport.url, { depth: 9 })} ${String(settings?.transport.url)}`,
     ).not.to.include(SENTINEL);
+  });
+
+  it('are in no fault of an address that cannot be asked', async () => {
+    for (const [CRM_URL, why] of [
+      [`crm.internal/${SENTINEL}`, 'expected an http:// or https:// address'],
+      [`ftp://crm.example/${SENTINEL}`, 'expected an http:// or https:// address'],
+      [`https://u:${SENTINEL}@crm.example`, 'a user or a password stands in the address'],
+    ] as const) {
+      const { faults } = await read({ 'secrets/token': SENTINEL }, { environment: { ...environment, CRM_URL } });
+      expect(faults.map(({ code }) => code)).to.deep.equal(['WB_OPTION_INVALID']);
+      expect(faults[0]?.message).to.contain(`sources.customers.http: ${why}`);
+      expect(JSON.stringify(faults)).not.to.include(SENTINEL);
+    }
   });
 
   it('are in no fault', async () => {

@@ -133,9 +133,17 @@ describe('enrich and call', () => {
     for (const total of [5, 5, 6])
       expect((await run(steps, { total })).sent).to.deep.equal(['oms {"id":"o1","receipt":"n-1"}']);
     expect(server.asked[0]).to.equal('POST /payments {"order":"o1","amount":5}');
-    const [first, again, other] = server.headers.map((headers) => headers['idempotency-key']);
-    expect(first).to.be.a('string').and.to.equal(again);
-    expect(other).to.not.equal(first);
+    const ids = server.headers.map((headers) => headers['idempotency-key']);
+    expect(new Set(ids).size).to.equal(1);
+  });
+
+  it('has another id for each step, and for each part of a message, however alike', async () => {
+    server.respond = json({ number: 'n-1' });
+    const pay = '- call: { source: payments, set: { order: data.id, amount: data.total } }';
+    await run(`- split: { each: "[1, 1]", as: part }\n${pay}\n${pay}`);
+    expect(server.asked).to.have.length(4);
+    expect(new Set(server.asked).size).to.equal(1);
+    expect(new Set(server.headers.map((headers) => headers['idempotency-key'])).size).to.equal(4);
   });
 
   it('lets what may heal be tried again', async () => {

@@ -206,6 +206,23 @@ describe('the guard around plugins', () => {
     expect(await failing(new Error('broken'))).to.have.property('dead', `WB_PLUGIN_FAILED ${WHO}: broken`);
   });
 
+  it('bears a promise that it was not given for, also when that is rejected', async () => {
+    const unheard: unknown[] = [];
+    const hear = (reason: unknown): void => {
+      unheard.push(reason);
+    };
+    process.on('unhandledRejection', hear);
+    try {
+      const late = (): Promise<never> => Promise.reject(new Error('late'));
+      expect(death(late)).to.equal(`WB_PLUGIN_RESULT ${WHO}: it returned a promise`);
+      expect(death(() => [late()])).to.equal(`WB_PLUGIN_RESULT ${WHO}: it returned a promise`);
+      await new Promise((resolve) => setImmediate(resolve));
+      expect(unheard).to.deep.equal([]);
+    } finally {
+      process.off('unhandledRejection', hear);
+    }
+  });
+
   it('ends what hangs with its attempt', async () => {
     const hanging = geo(() => ({ perform: () => new Promise(() => undefined) }), 'io');
     const program = planOf(sketch(true), { mediators: [...MEDIATORS, hanging] }).program('route.r');
@@ -216,7 +233,6 @@ describe('the guard around plugins', () => {
       resources: {
         keys: () => ({ current: { id: '', key: Buffer.alloc(0) }, find: () => undefined }),
         ask: () => Promise.resolve(undefined),
-        close: () => Promise.resolve(),
       },
       states: { read: () => Promise.resolve(undefined), write: () => undefined, forget: () => undefined },
       graceMs: 0,

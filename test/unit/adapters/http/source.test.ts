@@ -64,6 +64,13 @@ describe('a source over HTTP', () => {
     expect(await ask()).to.equal(undefined);
   });
 
+  it('is not asked for a key that would name something else', async () => {
+    open();
+    for (const key of ['', '.', '..']) expect(await failure({ key })).to.include({ code: 'WB_SOURCE_REFUSED' });
+    await ask({ key: '...' });
+    expect(server.asked).to.deep.equal(['GET /customers/...?secret=t0ken']);
+  });
+
   it('is authorised as declared', async () => {
     for (const [auth, name, value] of [
       [{ bearer: 't' }, 'authorization', 'Bearer t'],
@@ -215,6 +222,9 @@ describe('a source over HTTP', () => {
     expect(await ask({ key: 'b' })).to.equal(undefined);
     await ask({ key: 'a' });
     expect(server.asked, 'the oldest went first').to.have.length(5);
+    server.respond = json({ n: 'bad' });
+    for (let n = 0; n < 2; n++) await ask({ key: 'd', accepts: () => false });
+    expect(server.asked, 'what is not accepted is not kept').to.have.length(7);
   });
 
   it('keeps numbers that JavaScript cannot hold', async () => {
