@@ -96,6 +96,7 @@ export class WorkerProcess {
   }
 
   #say(word: Word): void {
-    if (this.#child?.connected === true) this.#child.send(word);
+    // One that was killed this moment is told by its next start.
+    if (this.#child?.connected === true) this.#child.send(word, () => undefined);
   }
 }
