@@ -149,9 +149,11 @@ export class Journal {
       if (!this.#waiters.has(nonce)) return;
       const silent = clock.elapsed() - this.#readAt >= waitMs;
       // A broker that is slow to give the stream would else be asked for it again just before it does.
-      if (silent && this.#forsake !== undefined) {
+      const forsake = silent ? this.#forsake : undefined;
+      if (forsake !== undefined) {
+        this.#forsake = undefined;
         this.#returnMs = Math.min(LONGEST_RETURN, waitMs * 2);
-        this.#forsake();
+        forsake();
       }
       // Once it was in vain, others are not kept waiting as long.
       if (silent && (readings <= 0 || (this.#behind && readings < Number.POSITIVE_INFINITY))) {
