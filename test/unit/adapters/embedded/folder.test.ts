@@ -147,15 +147,17 @@ describe('a folder that cannot be used', () => {
     await first.close();
     const owner = await home.peer();
     await owner.consume('oms', 1);
-    const progress = { sent: 0 };
+    let sent = 0;
+    // Many at a time, so that it commits on and on while this process looks.
     const sending = (async () => {
-      for (; progress.sent < 300; progress.sent++) {
-        await owner.send([{ to: 'bus', message: message({ id: String(progress.sent), data: 'x'.repeat(3_000) }) }]);
+      for (; sent < 3_000; sent += 100) {
+        const some = Array.from({ length: 100 }, (_, n) => message({ id: String(sent + n), data: 'x'.repeat(3_000) }));
+        await Promise.all(some.map((each) => owner.send([{ to: 'bus', message: each }])));
       }
     })();
     await until('all to be sent', () => {
-      for (let n = 0; n < 5; n++) checkDataFile(dataFile());
-      return progress.sent === 300;
+      for (let n = 0; n < 20; n++) checkDataFile(dataFile());
+      return sent === 3_000;
     });
     await sending;
   });
