@@ -1,5 +1,5 @@
 /**
- * `npm run test:mutations [-- name...] [--trusted] [--lanes 3]`: breaks the product on purpose, one guarantee at a time, as
+ * `npm run test:mutations [-- name...] [--trusted]`: breaks the product on purpose, one guarantee at a time, as
  * `test/mutations.md` says, and fails when the named test does not notice, or when a patch no longer applies. `--trusted`
  * leaves out the run of each test on the whole product: for CI, which has just seen all of them pass.
  */
@@ -28,6 +28,8 @@ interface Outcome {
   readonly output: string;
 }
 
+/** At a time: most tests wait for more than they compute. */
+const LANES = 3;
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 /** What a run of tests needs of the project. */
 const COPIED = ['src', 'test', 'schemas', 'routes', 'waybill.yaml', 'package.json', 'tsconfig.json', '.mocharc.json'];
@@ -175,7 +177,7 @@ async function verdictOn(
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { trusted: { type: 'boolean', default: false }, lanes: { type: 'string', default: '3' } },
+    options: { trusted: { type: 'boolean', default: false } },
   });
   const all = parseMutations(await readFile(join(ROOT, 'test', 'mutations.md'), 'utf8'));
   const chosen = all.filter(({ name }) => positionals.length === 0 || positionals.some((part) => name.includes(part)));
@@ -190,8 +192,7 @@ async function main(): Promise<void> {
     }
   };
   try {
-    // Most tests wait for more than they compute.
-    await Promise.all(Array.from({ length: Number(values.lanes) }, lane));
+    await Promise.all(Array.from({ length: LANES }, lane));
   } finally {
     await broker?.dispose();
   }

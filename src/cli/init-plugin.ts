@@ -1,6 +1,7 @@
-import { access, mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { checkConfiguration, WaybillError } from '../index.ts';
+import { exists } from './exists.ts';
 import type { ExitName } from './exit-codes.ts';
 import { scaffoldPlugin } from './scaffold-plugin.ts';
 import type { GlobalOptions } from './session.ts';
@@ -42,14 +43,4 @@ export async function initPlugin(terminal: Terminal, name: string, options: Init
   terminal.print(`  ${terminal.style('bold', run)}    runs its test`);
   if (extension === 'ts') terminal.print('On Node before 22.18 it needs tsx: npm install tsx');
   return 'ok';
-}
-
-async function exists(file: string): Promise<boolean> {
-  try {
-    await access(file);
-    return true;
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false;
-    throw error;
-  }
 }

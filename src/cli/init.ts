@@ -1,6 +1,7 @@
-import { access, mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { WaybillError } from '../index.ts';
+import { exists } from './exists.ts';
 import type { ExitName } from './exit-codes.ts';
 import { scaffold } from './scaffold.ts';
 import type { Terminal } from './terminal.ts';
@@ -40,14 +41,4 @@ export async function init(terminal: Terminal, folder: string): Promise<ExitName
   terminal.print(`  ${terminal.style('bold', commands[0] ?? '')}    runs the mail service, and with it the bus`);
   terminal.print(`  ${terminal.style('bold', commands[1] ?? '')}    in a second terminal: publishes an order`);
   return 'ok';
-}
-
-async function exists(file: string): Promise<boolean> {
-  try {
-    await access(file);
-    return true;
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false;
-    throw error;
-  }
 }

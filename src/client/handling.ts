@@ -9,7 +9,7 @@ import type { Log } from '../ports/log.ts';
 import type { Death, Delivery, Outgoing } from '../ports/transport.ts';
 import { logFields } from '../runtime/failure.ts';
 import { noAnswer, replyAddress } from '../runtime/no-answer.ts';
-import type { Attempting, Process, Verdict } from '../runtime/verdict.ts';
+import type { Attempting, Done, Process, Verdict } from '../runtime/verdict.ts';
 import { type Drafts, NO_OPTIONS, type PublishOptions, publishedCounter } from './draft.ts';
 import type { HandlerTransaction, Inbox, InboxAttempt } from './inbox.ts';
 import type { Requester, RequestOptions } from './requester.ts';
@@ -72,8 +72,6 @@ interface Entry {
   /** Whether each message is handled once. */
   readonly once: boolean;
 }
-
-type Done = Extract<Verdict, { readonly unit?: unknown }>;
 
 const DONE: Done = { outcome: 'done', sends: [] };
 
@@ -150,6 +148,8 @@ export class Handling {
     const attempt: InboxAttempt = await this.#inbox.begin(delivery, attempting.signal);
     try {
       if (attempt.before !== undefined) return attempt.before;
+      // The next attempt may have begun while the record was looked for.
+      if (attempting.signal.aborted) throw outOfTime();
       const context = this.#context(attempting, () => attempt.transaction());
       const value = await entry.run(message, context);
       const verdict = context.verdict(this.#answer(entry, value, delivery.message.envelope));
@@ -196,6 +196,10 @@ export class Handling {
     }
     return undefined;
   }
+}
+
+function outOfTime(): WaybillError {
+  return new WaybillError('WB_CLOSED', 'the attempt was over before its handler began', { retryable: true });
 }
 
 function noInbox(ref: TypeRef): WaybillError {

@@ -3,12 +3,10 @@ import type { Cause, RecordToken, StateReader, Store, StoreTransaction } from '.
 import type { Delivery, Lease, Outgoing } from '../ports/transport.ts';
 import { decodeEffects, encodeEffects } from '../runtime/effects.ts';
 import { Turns } from '../runtime/turns.ts';
-import type { Verdict } from '../runtime/verdict.ts';
+import type { Done, Verdict } from '../runtime/verdict.ts';
 
 /** The database of the store, for what a handler does there: it and the record of the message are committed together. */
 export type HandlerTransaction = Pick<StoreTransaction, 'query' | 'client'>;
-
-type Done = Extract<Verdict, { readonly unit?: unknown }>;
 
 /**
  * Knows which messages a service has handled, so that none is handled again that comes again: repeated by its publisher, or because a

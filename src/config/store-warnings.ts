@@ -7,7 +7,7 @@ const FILE = 'waybill.yaml';
 
 /** What somebody should know of the store before routes that remember run on RabbitMQ, which keeps no state. */
 export function warnOfStore({ routes }: Plan, { transport, store }: Settings, locate: Locate): readonly Fault[] {
-  const [route] = routes.filter(({ remembers }) => remembers === true);
+  const route = routes.find(({ remembers }) => remembers === true);
   if (route === undefined || transport.kind !== 'rabbitmq') return [];
   if (store === undefined) {
     return [

@@ -2,8 +2,7 @@ import { Type } from 'typebox';
 import { Value } from 'typebox/value';
 import { encodeJson } from '../json.ts';
 import type { CompiledExpression, Mediator, StepScope } from '../ports/mediator.ts';
-import { askedSource, dataOf } from './answered.ts';
-import { checkVariableName } from './variable-name.ts';
+import { addAnswer, askedSource, dataOf, withAnswer } from './answered.ts';
 
 const CallOptions = Type.Object(
   {
@@ -38,39 +37,20 @@ export const call: Mediator = {
   runs: 'io',
   prepare(options, scope) {
     if (!Value.Check(CallOptions, options)) return undefined;
-    const { key, set, as } = options;
-    const asked = askedSource(options.source, ['source'], scope);
-    const keyed = key === undefined ? undefined : scope.expression(key, ['key'], 'scalar');
-    if (asked === undefined || (key !== undefined && keyed === undefined)) return undefined;
-    const { name, source } = asked;
-    if (source.byKey !== (keyed !== undefined)) {
-      scope.fault(source.byKey ? [] : ['key'], {
-        code: 'WB_SOURCE_KIND',
-        message: source.byKey
-          ? `the address of the source ${name} has a {key}, and there is no key here`
-          : `the address of the source ${name} has no {key}, so the key would go nowhere`,
-        fix: source.byKey ? 'add key: with what it is about' : 'write {key} where it goes, or leave key: out',
-      });
-    }
+    const { set, as } = options;
+    const asked = askedSource(options, scope);
+    if (asked === undefined) return undefined;
+    const { name, source, keyOf } = asked;
     const body = bodyOf(name, set, source.method, source.request, scope);
-    if (as !== undefined) {
-      checkVariableName('call', as, ['as'], scope);
-      scope.adds(as, { type: source.response }, source.mayBeAbsent);
-    }
+    if (as !== undefined) addAnswer('call', as, asked, scope);
     if (body === 'fault') return undefined;
     return {
       perform: async (message, { resources, signal, id }) => {
-        const asks = keyed === undefined ? undefined : String(keyed.evaluate(message));
+        const key = keyOf(message);
         const sends = body && encodeJson(body === 'data' ? message.data : body.evaluate(message));
-        const question = {
-          id,
-          ...(asks !== undefined && { key: asks }),
-          ...(sends !== undefined && { body: sends }),
-        };
+        const question = { id, ...(key !== undefined && { key }), ...(sends !== undefined && { body: sends }) };
         const data = dataOf(asked, await resources.ask(name, question, signal));
-        if (as === undefined) return message;
-        const { [as]: _, ...others } = message.vars;
-        return message.with({ vars: data === undefined ? others : { ...others, [as]: data } });
+        return as === undefined ? message : withAnswer(message, as, data);
       },
     };
   },

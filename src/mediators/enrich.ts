@@ -1,8 +1,7 @@
 import { Type } from 'typebox';
 import { Value } from 'typebox/value';
 import type { Mediator } from '../ports/mediator.ts';
-import { askedSource, dataOf } from './answered.ts';
-import { checkVariableName } from './variable-name.ts';
+import { addAnswer, askedSource, dataOf, withAnswer } from './answered.ts';
 
 const EnrichOptions = Type.Object(
   {
@@ -27,11 +26,10 @@ export const enrich: Mediator = {
   runs: 'io',
   prepare(options, scope) {
     if (!Value.Check(EnrichOptions, options)) return undefined;
-    const { key, as } = options;
-    const asked = askedSource(options.source, ['source'], scope);
-    const expression = key === undefined ? undefined : scope.expression(key, ['key'], 'scalar');
-    if (asked === undefined || (key !== undefined && expression === undefined)) return undefined;
-    const { name, source } = asked;
+    const { as } = options;
+    const asked = askedSource(options, scope);
+    if (asked === undefined) return undefined;
+    const { name, source, response, keyOf } = asked;
     if (source.method !== 'GET') {
       scope.fault(['source'], {
         code: 'WB_SOURCE_KIND',
@@ -39,25 +37,13 @@ export const enrich: Mediator = {
         fix: 'use call for what changes something',
       });
     }
-    if (source.byKey !== (expression !== undefined)) {
-      scope.fault(source.byKey ? [] : ['key'], {
-        code: 'WB_SOURCE_KIND',
-        message: source.byKey
-          ? `the address of the source ${name} has a {key}, and there is no key here`
-          : `the address of the source ${name} has no {key}, so the key would go nowhere`,
-        fix: source.byKey ? 'add key: with what to ask for' : 'write {key} where it goes, or leave key: out',
-      });
-    }
-    checkVariableName('enrich', as, ['as'], scope);
-    scope.adds(as, { type: source.response }, source.mayBeAbsent);
+    addAnswer('enrich', as, asked, scope);
+    const accepts = (data: unknown): boolean => response.validate(data) === undefined;
     return {
       perform: async (message, { resources, signal }) => {
-        const accepts = (data: unknown): boolean => asked.response.validate(data) === undefined;
-        const question =
-          expression === undefined ? { accepts } : { accepts, key: String(expression.evaluate(message)) };
-        const data = dataOf(asked, await resources.ask(name, question, signal));
-        const { [as]: _, ...others } = message.vars;
-        return message.with({ vars: data === undefined ? others : { ...others, [as]: data } });
+        const key = keyOf(message);
+        const question = { accepts, ...(key !== undefined && { key }) };
+        return withAnswer(message, as, dataOf(asked, await resources.ask(name, question, signal)));
       },
     };
   },

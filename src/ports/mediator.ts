@@ -99,6 +99,7 @@ export interface StepSource {
   readonly mayBeAbsent: boolean;
   /** Whether its address has a place for a key. */
   readonly byKey: boolean;
+  /** Of HTTP: `GET`. */
   readonly method: string;
 }
 
@@ -184,7 +185,10 @@ export interface StepWork {
   readonly signal: AbortSignal;
   /** Counts from 1. */
   readonly attempt: number;
-  /** The same for this step and this message in every attempt, and another for any other: what is asked for can be told by it. At most 100 characters. */
+  /**
+   * The same for this step and this message in every attempt, and another for any other: what is asked for can be told by it. At most
+   * 100 characters.
+   */
   readonly id: string;
   /** What the process has for steps that look outside. */
   readonly resources: Pick<Resources, 'keys' | 'ask'>;

@@ -132,7 +132,8 @@ export interface Consumer {
   settle(settlements: readonly Settlement[], tally?: Tally): Promise<void>;
   /**
    * Records durably, before it is handled, that a suspect delivery is about to be; resolves to how often processes began it so,
-   * this time included. Called once for each delivery that a process gets; that a living one got it again may count or not. So a message that kills its process is found out. @throws WB_DELIVERY_REVOKED
+   * this time included. Called once for each delivery that a process gets; that a living one got it again may count or not. So a
+   * message that kills its process is found out. @throws WB_DELIVERY_REVOKED
    */
   begin(delivery: Delivery): Promise<number>;
   /**

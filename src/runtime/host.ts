@@ -397,7 +397,7 @@ export class Host implements AsyncDisposable {
 
   /** What is wrong with the store is said before the first message. @throws WB_STORE_MISSING, and what opening the store throws */
   async #remembers(): Promise<void> {
-    const [route] = this.#plan.routes.filter(({ remembers }) => remembers === true);
+    const route = this.#plan.routes.find(({ remembers }) => remembers === true);
     if (route === undefined || this.transport.state !== undefined) return;
     if (this.store !== undefined) return this.store.open();
     throw new WaybillError('WB_STORE_MISSING', `the route ${route.name} remembers, and this bus has no store`, {

@@ -20,6 +20,9 @@ export type Verdict =
     }
   | { readonly outcome: 'parked'; readonly tally?: Tally };
 
+/** Of a delivery that was neither given up nor parked. */
+export type Done = Extract<Verdict, { readonly unit?: unknown }>;
+
 /** One attempt at a delivery, as the code that handles it sees it. */
 export interface Attempting {
   readonly delivery: Delivery;

@@ -203,6 +203,41 @@ describe('an inbox in PostgreSQL, with RabbitMQ', () => {
     expect(await host.transport.dead.count()).to.equal(0);
   });
 
+  it('lets nothing behind its rollback, neither by a statement nor by the connection itself', async () => {
+    const late: unknown[] = [];
+    let attempts = 0;
+    const oms = await connected('oms');
+    oms.handle(
+      PLACED,
+      async ({ id }, context) => {
+        attempts += 1;
+        const transaction = await context.transaction();
+        const insert = `INSERT INTO ${schema}.effects (id) VALUES ('late')`;
+        if (attempts === 1) {
+          // Sent while the rollback is under way.
+          setImmediate(() => {
+            transaction.query(insert).catch((error: unknown) => late.push(error));
+          });
+          throw new Error('the first time');
+        }
+        if (attempts === 2) {
+          const client = transaction.client as pg.PoolClient;
+          setImmediate(() => {
+            client.query(insert).catch((error: unknown) => late.push(error));
+          });
+          throw new Error('the second time');
+        }
+        await transaction.query(`INSERT INTO ${schema}.effects (id) VALUES ($1)`, [id]);
+      },
+      { inbox: true, timeoutMs: 10_000 },
+    );
+    await oms.start();
+    await (await publisher())('a');
+    await settled();
+    await until('both to be refused', () => late.length === 2);
+    expect(await effects()).to.deep.equal(['a']);
+  });
+
   it('waits its turn when more handlers want a transaction than there are connections', async function () {
     this.timeout(240_000);
     let open = 0;

@@ -27,8 +27,10 @@ export class PostgresTransaction implements StoreTransaction {
   readonly #release: TransactionClient['release'];
   readonly #now: () => number;
   #ended = false;
-  /** Its commit has begun: nothing more may come into it. */
+  /** Its end has begun: nothing more may come into it. */
   #closing = false;
+  /** Somebody has the connection itself, on which nobody can be kept from going on. */
+  #lent = false;
 
   constructor(database: Database, writer: Writer, { client, release }: TransactionClient, now: () => number) {
     this.#database = database;
@@ -40,6 +42,7 @@ export class PostgresTransaction implements StoreTransaction {
 
   get client(): unknown {
     this.#checkOpen();
+    this.#lent = true;
     return this.#client;
   }
 
@@ -96,7 +99,13 @@ export class PostgresTransaction implements StoreTransaction {
   }
 
   async rollback(): Promise<void> {
+    // What came behind the ROLLBACK would be committed by itself.
+    this.#closing = true;
     if (this.#ended) return;
+    if (this.#lent) {
+      this.#end(true);
+      return;
+    }
     try {
       await this.#client.query('ROLLBACK');
       this.#end(false);
