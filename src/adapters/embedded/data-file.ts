@@ -41,26 +41,28 @@ interface Meta {
  *
  * The owner of the folder may commit meanwhile, so that what was read does not fit together: only what is found in a file that
  * did not change is a fault.
+ * @returns how often it looked, since the file changed meanwhile: 0 where there is no file
  * @throws WB_STORE_CORRUPT
  */
-export function checkDataFile(path: string): void {
+export function checkDataFile(path: string): number {
   let file: number;
   try {
     file = openSync(path, 'r');
   } catch (thrown) {
-    if (isErrno(thrown, 'ENOENT')) return;
+    if (isErrno(thrown, 'ENOENT')) return 0;
     throw folderFault(path, thrown);
   }
   try {
-    for (let looks = 0; looks < LOOKS; looks++) {
+    for (let looks = 1; looks <= LOOKS; looks++) {
       const before = stateOf(file);
       try {
         examine(file, path);
-        return;
+        return looks;
       } catch (fault) {
         if (stateOf(file) === before) throw fault;
       }
     }
+    return LOOKS;
   } finally {
     closeSync(file);
   }

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
 import { expect } from 'chai';
 import { open } from 'lmdb';
 import { checkDataFile } from '../../../../src/adapters/embedded/data-file.ts';
@@ -10,6 +11,16 @@ import { rejection } from '../../../support/rejection.ts';
 import { testLog } from '../../../support/targets.ts';
 import { until } from '../../../support/until.ts';
 import { Home, plan } from './home.ts';
+
+/** Commits without a pause, to so many pages that what is read of them meanwhile is of several commits. */
+const COMMITS = `
+  const { open } = require('lmdb');
+  const root = open({ path: require('node:worker_threads').workerData, noSubdir: false, maxDbs: 32, overlappingSync: false });
+  const pages = root.openDB({ name: 'pages' });
+  (async () => {
+    for (let n = 0; ; n++) await pages.put((n * 7_919) % 20_000, 'x'.repeat(100 + (n % 7)));
+  })();
+`;
 
 describe('a folder that cannot be used', () => {
   let home: Home;
@@ -145,21 +156,16 @@ describe('a folder that cannot be used', () => {
     const first = await home.open({ bus: 'retail' });
     await first.apply(plan({ edition: '1' }));
     await first.close();
-    const owner = await home.peer();
-    await owner.consume('oms', 1);
-    let sent = 0;
-    // Many at a time, so that it commits on and on while this process looks.
-    const sending = (async () => {
-      for (; sent < 3_000; sent += 100) {
-        const some = Array.from({ length: 100 }, (_, n) => message({ id: String(sent + n), data: 'x'.repeat(3_000) }));
-        await Promise.all(some.map((each) => owner.send([{ to: 'bus', message: each }])));
-      }
-    })();
-    await until('all to be sent', () => {
-      for (let n = 0; n < 20; n++) checkDataFile(dataFile());
-      return sent === 3_000;
-    });
-    await sending;
+    const owner = new Worker(COMMITS, { eval: true, workerData: home.folder });
+    try {
+      let torn = 0;
+      await until('it to be looked at in the middle of commits', () => {
+        if (checkDataFile(dataFile()) > 1) torn++;
+        return torn === 3;
+      });
+    } finally {
+      await owner.terminate();
+    }
   });
 
   it('is refused, and does not end the process, when its data file is cut off', async () => {
