@@ -3,6 +3,7 @@ import { Service } from './client/service.ts';
 import type { SourceSettings } from './config/bus-file.ts';
 import { type ConfigurationOptions, checkConfiguration } from './config/check.ts';
 import type { Definition } from './config/definition.ts';
+import type { TelemetrySettings } from './config/settings.ts';
 import { parseStoreUrl, parseTransportUrl, type StoreSetting, type TransportSetting } from './config/transport-url.ts';
 import { FaultsError, WaybillError } from './errors.ts';
 import type { TypeRef } from './message.ts';
@@ -17,6 +18,7 @@ import type { Mediator } from './ports/mediator.ts';
 import type { Source } from './ports/resources.ts';
 import type { Store } from './ports/store.ts';
 import type { Manifest } from './ports/topology.ts';
+import type { Tracing } from './ports/tracing.ts';
 import type { Transport } from './ports/transport.ts';
 import { Host, type Proposal } from './runtime/host.ts';
 import { LazyStore } from './runtime/lazy-store.ts';
@@ -91,10 +93,11 @@ export function serviceOn(
   release: (timeoutMs: number) => Promise<void> = () => Promise.resolve(),
 ): Service {
   if (host.plan.service(name) === undefined) throw unknownService(name, host.plan);
-  const { transport, clock, log, store } = host;
+  const { transport, clock, log, store, tracing } = host;
   host.serve(name);
   const refusal = (type: TypeRef, data: unknown): WaybillError | undefined => host.refusal(name, type, data);
-  return new Service({ name, plan: () => host.plan, refusal, transport, clock, log, release, ...(store && { store }) });
+  const own = { name, plan: () => host.plan, refusal, transport, clock, log, tracing, release };
+  return new Service({ ...own, ...(store && { store }) });
 }
 
 /** In what a bus differs from the applied one when it is applied; everything, when nothing was. */
@@ -130,7 +133,19 @@ export async function openBus(options: BusOptions = {}): Promise<Host> {
     keyRings: settings.keyRings,
     source: (name) => sourceOf(name, settings.sources.reveal()[name], plan.definition.limits.depth, clock, log),
   });
-  return new Host({ plan, source: 'configuration', transport, clock, log, planOf, resources, ...store, ...own });
+  const tracing = await openTracing(setting ?? settings.transport, plan, settings.telemetry.traces);
+  return new Host({
+    plan,
+    source: 'configuration',
+    transport,
+    clock,
+    log,
+    planOf,
+    resources,
+    tracing,
+    ...store,
+    ...own,
+  });
 }
 
 /** What is applied, beside the files of one part. */
@@ -189,7 +204,9 @@ async function openApplied(
     const manifest = await transport.manifest();
     if (manifest !== undefined) {
       const kept = storeOf(store, undefined, clock, log);
-      return new Host({ plan: await planOf(manifest), source: 'manifest', transport, clock, log, planOf, ...kept });
+      const plan = await planOf(manifest);
+      const tracing = await openTracing(setting, plan, undefined);
+      return new Host({ plan, source: 'manifest', transport, clock, log, planOf, tracing, ...kept });
     }
   } catch (error) {
     await transport.close();
@@ -202,6 +219,19 @@ async function openApplied(
 async function openLog(level: string | undefined): Promise<Log> {
   const log = await import('./observability/log.ts');
   return log.openLog('waybill', process.env['WAYBILL_LOG'] ?? level);
+}
+
+async function openTracing(
+  setting: TransportSetting,
+  { definition }: Plan,
+  configured: TelemetrySettings['traces'] | undefined,
+): Promise<Tracing> {
+  const { readStyle, openTracing: open } = await import('./observability/tracing.ts');
+  const style = readStyle(process.env['WAYBILL_TRACES']) ?? configured ?? 'joined';
+  if (setting.kind === 'embedded') return open({ system: 'waybill', bus: definition.bus, style });
+  const { hostname, port, protocol } = new URL(setting.url.reveal());
+  const number = port === '' ? (protocol === 'amqps:' ? 5671 : 5672) : Number(port);
+  return open({ system: 'rabbitmq', bus: definition.bus, address: hostname, port: number, style });
 }
 
 function nothingApplied(setting: TransportSetting, cause: unknown): unknown {

@@ -98,6 +98,7 @@ export const ERROR_CODES = {
   WB_STORE_FOLDER: 'The folder of the embedded store cannot be used: not a folder, not allowed, or read-only.',
   WB_STORE_FOREIGN: 'The folder holds a database that Waybill did not make.',
   WB_STORE_FULL: 'The disk of the embedded store is full.',
+  WB_TELEMETRY_MISSING: 'Telemetry was asked for, and the OpenTelemetry SDK is not installed.',
   WB_STORE_MISSING: 'What was asked for needs a store, or a store that can do it, and none is configured.',
   WB_STORE_NEWER: 'The store was written by a newer version of Waybill.',
   WB_STORE_OWNED: 'Another process has the embedded store, which only one may have at a time.',

@@ -74,6 +74,17 @@ export function typeRef(type: string, version: number): TypeRef {
 /** What a type with its version looks like, for shapes and editors. */
 export const TYPE_REF = /^([a-z][a-z0-9-]*(?:\.[a-z][a-z0-9-]*)+)@([1-9][0-9]{0,5})$/;
 
+/**
+ * Whether a `traceparent` says which trace a message belongs to (W3C Trace Context, 3.2): one that does not is as good as none.
+ * Later versions may have more behind the flags, version 00 may not; an id of zeros is none.
+ */
+export function isTraceparent(text: string): boolean {
+  const match = TRACEPARENT.exec(text);
+  return match !== null && match[1] !== 'ff' && (match[1] !== '00' || match[2] === undefined);
+}
+
+const TRACEPARENT = /^([0-9a-f]{2})-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?$/;
+
 /** Splits `shop.order.placed@1`; undefined when `ref` is not of that form (lower case, two words or more, a major version). */
 export function parseTypeRef(ref: string): { type: string; version: number } | undefined {
   const match = TYPE_REF.exec(ref);

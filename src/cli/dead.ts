@@ -187,7 +187,7 @@ function unknownName(what: string, name: string, known: readonly string[]): Wayb
 }
 
 function office(host: Host, { parked }: DeadOptions): Office {
-  return parked === true ? host.transport.parked : host.transport.dead;
+  return parked === true ? host.parked : host.dead;
 }
 
 function noun({ parked }: DeadOptions): string {

@@ -1,6 +1,6 @@
 import { type Host, openBus } from '../index.ts';
 import type { ExitName } from './exit-codes.ts';
-import { type GlobalOptions, soundConfiguration, untilStopped } from './session.ts';
+import { type GlobalOptions, observed, soundConfiguration, untilStopped } from './session.ts';
 import type { Terminal } from './terminal.ts';
 
 /** Runs the router until the process is asked to stop. It refuses to when its plan is not the applied one. */
@@ -10,15 +10,17 @@ export async function run(terminal: Terminal, options: GlobalOptions): Promise<E
   // With a url alone, what was applied there says what to run.
   const own =
     url !== undefined && config === undefined ? undefined : (await soundConfiguration(terminal, options)).root;
-  await using host = await openBus({
-    ...(env === undefined ? {} : { env }),
-    ...(url === undefined ? {} : { url }),
-    ...(own === undefined ? {} : { config: own }),
+  return observed<ExitName>({ service: 'waybill-router' }, async () => {
+    await using host = await openBus({
+      ...(env === undefined ? {} : { env }),
+      ...(url === undefined ? {} : { url }),
+      ...(own === undefined ? {} : { config: own }),
+    });
+    await host.startRouter();
+    announce(terminal, host);
+    await stopped;
+    return 'ok';
   });
-  await host.startRouter();
-  announce(terminal, host);
-  await stopped;
-  return 'ok';
 }
 
 function announce(terminal: Terminal, { plan, transport }: Host): void {

@@ -10,6 +10,7 @@ import {
   type Plan,
   showFault,
 } from '../index.ts';
+import { startTelemetry, type TelemetryOptions, telemetryAsked } from '../telemetry.ts';
 import type { Terminal } from './terminal.ts';
 
 /** Options that every command has. */
@@ -26,7 +27,10 @@ export async function withBus<T>(
   globals: GlobalOptions,
   use: (host: Host) => Promise<T>,
 ): Promise<T> {
-  return closing(await openBus({ ...busOptions(globals), log: terminalLog(terminal) }), use);
+  const log = terminalLog(terminal);
+  return observed({ service: 'waybill', log }, async () =>
+    closing(await openBus({ ...busOptions(globals), log }), use),
+  );
 }
 
 /**
@@ -40,8 +44,21 @@ export async function withConfiguredBus<T>(
   log: Log = terminalLog(terminal),
 ): Promise<T> {
   const checked = await soundConfiguration(terminal, globals);
-  const host = await openBus({ ...busOptions(globals), config: checked.root, log });
-  return closing(host, (open) => use(open, checked));
+  return observed({ service: 'waybill', log }, async () => {
+    const host = await openBus({ ...busOptions(globals), config: checked.root, log });
+    return closing(host, (open) => use(open, checked));
+  });
+}
+
+/** With telemetry, where the standard variables ask for it. What is left of it leaves before the command ends. */
+export async function observed<T>(options: TelemetryOptions, work: () => Promise<T>): Promise<T> {
+  if (!telemetryAsked()) return work();
+  const telemetry = await startTelemetry(options);
+  try {
+    return await work();
+  } finally {
+    await telemetry.shutdown();
+  }
 }
 
 /** A configuration without faults. */

@@ -3,7 +3,14 @@ import type { Limits, ServiceDefinition } from '../config/definition.ts';
 import type { Contract } from '../contracts/contracts.ts';
 import { WaybillError } from '../errors.ts';
 import { encodeJson, parseJsonStrictly } from '../json.ts';
-import { derivedId, type EncodedMessage, type Envelope, headerNameFault, type TypeRef } from '../message.ts';
+import {
+  derivedId,
+  type EncodedMessage,
+  type Envelope,
+  headerNameFault,
+  isTraceparent,
+  type TypeRef,
+} from '../message.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Outgoing } from '../ports/transport.ts';
@@ -23,7 +30,7 @@ export interface PublishOptions extends ScheduleOptions {
   /** @default the id of the message that began the conversation */
   readonly correlationId?: string;
   readonly causationId?: string;
-  /** W3C trace context to carry. */
+  /** W3C trace context to carry; one that is malformed is dropped. @default that of the active span, or of the message in hand */
   readonly traceparent?: string;
   readonly tracestate?: string;
   /** Extension attributes: lower-case letters and digits, 1 to 20 characters. */
@@ -203,7 +210,7 @@ function override(draft: Draft, options: PublishOptions): void {
   const { subject, causationId, traceparent, tracestate, headers } = options;
   if (subject !== undefined) draft.subject = subject;
   if (causationId !== undefined) draft.causationId = causationId;
-  if (traceparent !== undefined) draft.traceparent = traceparent;
+  if (traceparent !== undefined && isTraceparent(traceparent)) draft.traceparent = traceparent;
   if (tracestate !== undefined) draft.tracestate = tracestate;
   if (headers !== undefined) draft.headers = headers;
 }

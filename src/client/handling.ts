@@ -1,11 +1,12 @@
 import type { Cast } from '../contracts/contracts.ts';
 import { WaybillError } from '../errors.ts';
 import { parseJson } from '../json.ts';
-import type { EncodedMessage, Envelope, Message, TypeRef } from '../message.ts';
+import type { EncodedMessage, Message, TypeRef } from '../message.ts';
 import { typeRef } from '../message.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
+import { retrace, type Span, type Tracing } from '../ports/tracing.ts';
 import type { Death, Delivery, Outgoing } from '../ports/transport.ts';
 import { logFields } from '../runtime/failure.ts';
 import { noAnswer, replyAddress } from '../runtime/no-answer.ts';
@@ -64,6 +65,16 @@ export type Responder<Ref extends string = string> = (
   context: HandlerContext,
 ) => Promise<AnswerOf<Ref>> | AnswerOf<Ref>;
 
+export interface HandlingParts {
+  readonly service: string;
+  readonly plan: () => Plan;
+  readonly drafts: Drafts;
+  readonly requester: Requester;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly tracing: Tracing;
+}
+
 /** How a type is handled. */
 interface Entry {
   readonly run: (message: Message, context: HandlerContext) => unknown;
@@ -85,9 +96,10 @@ export class Handling {
   readonly #log: Log;
   readonly #service: string;
   readonly #counter: string;
+  readonly #tracing: Tracing;
   #inbox: Inbox | undefined;
 
-  constructor(service: string, plan: () => Plan, drafts: Drafts, requester: Requester, clock: Clock, log: Log) {
+  constructor({ service, plan, drafts, requester, clock, log, tracing }: HandlingParts) {
     this.#requester = requester;
     this.#service = service;
     this.#counter = publishedCounter(service);
@@ -95,6 +107,7 @@ export class Handling {
     this.#drafts = drafts;
     this.#clock = clock;
     this.#log = log;
+    this.#tracing = tracing;
   }
 
   get types(): readonly TypeRef[] {
@@ -137,7 +150,7 @@ export class Handling {
     if (entry.once) return this.#once(entry, received, attempting);
     const context = this.#context(attempting, () => Promise.reject(noInbox(ref)));
     const result = entry.run(received, context);
-    const finish = (value: unknown): Verdict => context.verdict(this.#answer(entry, value, envelope));
+    const finish = (value: unknown): Verdict => context.verdict(this.#answer(entry, value, attempting));
     // Whatever can be awaited: a query builder's promise, or one of another realm, is no `Promise` of this one.
     return isThenable(result) ? Promise.resolve(result).then(finish) : finish(result);
   };
@@ -152,7 +165,7 @@ export class Handling {
       if (attempting.signal.aborted) throw outOfTime();
       const context = this.#context(attempting, () => attempt.transaction());
       const value = await entry.run(message, context);
-      const verdict = context.verdict(this.#answer(entry, value, delivery.message.envelope));
+      const verdict = context.verdict(this.#answer(entry, value, attempting));
       // What nobody waits for any more leaves no trace: it is handled again.
       return attempting.live ? await attempt.end(verdict) : verdict;
     } finally {
@@ -161,15 +174,26 @@ export class Handling {
   }
 
   #context(attempting: Attempting, transaction: () => Promise<HandlerTransaction>): Context {
-    return new Context(this.#drafts, this.#requester, attempting, this.#log, this.#counter, transaction);
+    return new Context({
+      drafts: this.#drafts,
+      requester: this.#requester,
+      log: this.#log,
+      tracing: this.#tracing,
+      service: this.#service,
+      counter: this.#counter,
+      attempting,
+      transaction,
+    });
   }
 
   /** Checked also where nobody waits for it, so that a responder's fault does not depend on who asks. */
-  #answer({ answer }: Entry, value: unknown, request: Envelope): Outgoing | undefined {
+  #answer({ answer }: Entry, value: unknown, { delivery, span }: Attempting): Outgoing | undefined {
     if (answer === undefined) return undefined;
-    const message = this.#drafts.answer(answer, value, request);
-    const reply = replyAddress(request, this.#clock.now());
-    return reply === undefined ? undefined : { to: { reply }, message };
+    const { envelope } = delivery.message;
+    const message = this.#drafts.answer(answer, value, envelope);
+    const reply = replyAddress(envelope, this.#clock.now());
+    if (reply === undefined) return undefined;
+    return { to: { reply }, message: span === undefined ? message : retrace(message, span.context) };
   }
 
   /** Parses, validates and, where only a later major has a handler, casts up. */
@@ -216,44 +240,41 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
 }
 
+interface ContextParts extends Pick<HandlingParts, 'service' | 'drafts' | 'requester' | 'log' | 'tracing'> {
+  readonly attempting: Attempting;
+  readonly counter: string;
+  readonly transaction: () => Promise<HandlerTransaction>;
+}
+
+/** Something that a handler publishes. */
+interface Held {
+  readonly message: EncodedMessage;
+  readonly schedule: Schedule;
+  /** Until it is durable. */
+  readonly span: Span | undefined;
+}
+
 class Context implements HandlerContext {
-  readonly #drafts: Drafts;
-  readonly #requester: Requester;
-  readonly #attempting: Attempting;
-  readonly #parentLog: Log;
-  readonly #counter: string;
-  readonly #transaction: () => Promise<HandlerTransaction>;
-  #sends: { readonly message: EncodedMessage; readonly schedule: Schedule }[] | undefined;
+  readonly #parts: ContextParts;
+  #sends: Held[] | undefined;
   #requests = 0;
   #over = false;
 
-  constructor(
-    drafts: Drafts,
-    requester: Requester,
-    attempting: Attempting,
-    log: Log,
-    counter: string,
-    transaction: () => Promise<HandlerTransaction>,
-  ) {
-    this.#requester = requester;
-    this.#transaction = transaction;
-    this.#counter = counter;
-    this.#drafts = drafts;
-    this.#attempting = attempting;
-    this.#parentLog = log;
+  constructor(parts: ContextParts) {
+    this.#parts = parts;
   }
 
   get attempt(): number {
-    return this.#attempting.attempt;
+    return this.#parts.attempting.attempt;
   }
 
   get signal(): AbortSignal {
-    return this.#attempting.signal;
+    return this.#parts.attempting.signal;
   }
 
   get log(): Log {
-    const fields = logFields(this.#attempting.delivery);
-    const parent = this.#parentLog;
+    const { attempting, log: parent } = this.#parts;
+    const fields = logFields(attempting.delivery);
     return {
       debug: (more, text) => {
         parent.debug({ ...fields, ...more }, text);
@@ -272,15 +293,15 @@ class Context implements HandlerContext {
 
   publish(type: TypeRef, data: unknown, options: Omit<PublishOptions, 'deadlineMs'> = NO_OPTIONS): string {
     this.#checkLive(type, 'published');
+    const { drafts, tracing, service, attempting } = this.#parts;
     this.#sends ??= [];
-    const message: EncodedMessage = this.#drafts.draft(
-      type,
-      data,
-      options,
-      this.#attempting.delivery.message,
-      this.#sends.length,
-    );
-    this.#sends.push({ message, schedule: this.#drafts.schedule(type, options) });
+    const message = drafts.draft(type, data, options, attempting.delivery.message, this.#sends.length);
+    const span = tracing.on ? tracing.publish([message], service, options) : undefined;
+    this.#sends.push({
+      message: span === undefined ? message : retrace(message, span.context),
+      schedule: drafts.schedule(type, options),
+      span,
+    });
     return message.envelope.id;
   }
 
@@ -290,24 +311,19 @@ class Context implements HandlerContext {
     options: RequestOptions = NO_OPTIONS,
   ): Promise<Message<AnswerOf<Ref>>> {
     this.#checkLive(type, 'requested');
-    const answer = await this.#requester.request(
-      type,
-      data,
-      options,
-      this.#attempting.delivery.message,
-      this.#requests++,
-    );
+    const { requester, attempting } = this.#parts;
+    const answer = await requester.request(type, data, options, attempting.delivery.message, this.#requests++);
     // Checked against the contract that the type was made of.
     return answer as Message<AnswerOf<Ref>>;
   }
 
   async transaction(): Promise<HandlerTransaction> {
     this.#checkLive('a transaction', 'asked for');
-    return this.#transaction();
+    return this.#parts.transaction();
   }
 
   #checkLive(type: string, what: string): void {
-    if (!this.#over && this.#attempting.live) return;
+    if (!this.#over && this.#parts.attempting.live) return;
     throw new WaybillError('WB_CLOSED', `${type} was ${what} after its handler had ended or run out of time`, {
       fix: 'Await all work before the handler returns.',
     });
@@ -316,8 +332,17 @@ class Context implements HandlerContext {
   verdict(answer: Outgoing | undefined): Done {
     this.#over = true;
     if (this.#sends === undefined) return answer === undefined ? DONE : { outcome: 'done', sends: [answer] };
-    const results = this.#sends.map(({ message, schedule }) => this.#drafts.outgoing(message, schedule));
+    const held = this.#sends;
+    const { drafts, counter } = this.#parts;
+    const results = held.map(({ message, schedule }) => drafts.outgoing(message, schedule));
     const sends = answer === undefined ? results : [...results, answer];
-    return { outcome: 'done', sends, tally: { [this.#counter]: this.#sends.length } };
+    const done: Done = { outcome: 'done', sends, tally: { [counter]: held.length } };
+    if (held[0]?.span === undefined) return done;
+    return {
+      ...done,
+      settled: () => {
+        for (const { span } of held) span?.end();
+      },
+    };
   }
 }

@@ -3,6 +3,7 @@ import { type EncodedMessage, type Message, type TypeRef, typeRef } from '../mes
 import type { Plan } from '../plan/plan.ts';
 import { type Clock, pause, type Timer } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
+import { failureOf, retrace, type Span, type Tracing } from '../ports/tracing.ts';
 import type { EndpointStats, Replies, Transport, Unsubscribe } from '../ports/transport.ts';
 import { checkRequest, readAnswer } from './answer.ts';
 import { type Drafts, NO_OPTIONS, type PublishOptions, publishedCounter } from './draft.ts';
@@ -47,6 +48,7 @@ export interface RequesterParts {
   readonly transport: Transport;
   readonly clock: Clock;
   readonly log: Log;
+  readonly tracing: Tracing;
 }
 
 /** A request that waits for its answer. */
@@ -100,7 +102,7 @@ export class Requester {
     ordinal = 0,
   ): Promise<Message> {
     if (this.#closed) throw closed(this.#parts.service);
-    const { clock, drafts, plan } = this.#parts;
+    const { clock, drafts, plan, tracing, service } = this.#parts;
     checkOptions(`request('${type}', data, options)`, options, OPTIONS);
     const { timeoutMs = TIMEOUT_MS, ...rest } = options;
     if (!Number.isFinite(timeoutMs) || timeoutMs < 1) {
@@ -113,8 +115,10 @@ export class Requester {
     // Rounded up: it must not expire before the requester gives up.
     const expiryTime = new Date(Math.ceil(clock.now() + timeoutMs)).toISOString();
     // Ids of requests must differ from those of what the handler publishes.
-    const message = drafts.draft(type, data, { ...rest, expiryTime }, origin, -1 - ordinal);
-    return new Promise((resolve, reject) => {
+    const draft = drafts.draft(type, data, { ...rest, expiryTime }, origin, -1 - ordinal);
+    const span = tracing.on ? tracing.request(draft, service, options) : undefined;
+    const message = span === undefined ? draft : retrace(draft, span.context);
+    const asking = new Promise<Message>((resolve, reject) => {
       const tag = (this.#nextTag++).toString(36);
       const timer = clock.timer(
         timeoutMs,
@@ -131,6 +135,7 @@ export class Requester {
         else this.#end(tag)?.reject(error);
       });
     });
+    return span === undefined ? asking : tracedUntil(asking, span);
   }
 
   /** What waits is rejected. Answers to it that still come are parked. */
@@ -258,6 +263,18 @@ export class Requester {
         this.#looking = undefined;
       });
     return this.#looking.then((endpoints) => (endpoints === undefined ? undefined : whySilent(plan(), ref, endpoints)));
+  }
+}
+
+async function tracedUntil(asking: Promise<Message>, span: Span): Promise<Message> {
+  try {
+    const answer = await asking;
+    span.link([answer]);
+    span.end();
+    return answer;
+  } catch (thrown) {
+    span.end(failureOf(thrown));
+    throw thrown;
   }
 }
 

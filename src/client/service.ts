@@ -5,6 +5,7 @@ import type { EncodedMessage, Message, TypeRef } from '../message.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
+import { failureOf, NO_TRACING, retrace, type Traced, type Tracing } from '../ports/tracing.ts';
 import type { Outgoing, Transport } from '../ports/transport.ts';
 import { CLOSE_MS, Dispatcher } from '../runtime/dispatcher.ts';
 import type { LazyStore } from '../runtime/lazy-store.ts';
@@ -67,6 +68,8 @@ export interface ServiceParts {
   readonly transport: Transport;
   readonly clock: Clock;
   readonly log: Log;
+  /** @default nobody listens */
+  readonly tracing?: Tracing;
   /** What inboxes are kept in. @default the transport's own store */
   readonly store?: LazyStore;
   /** Frees what was opened for the service, within its timeout. */
@@ -79,6 +82,7 @@ export class Service implements AsyncDisposable {
   readonly #parts: ServiceParts;
   readonly #drafts: Drafts;
   readonly #requester: Requester;
+  readonly #tracing: Tracing;
   readonly #handling: Handling;
   readonly #options: HandleOptions[] = [];
   #dispatcher: Dispatcher | undefined;
@@ -88,9 +92,11 @@ export class Service implements AsyncDisposable {
   constructor(parts: ServiceParts) {
     this.name = parts.name;
     this.#parts = parts;
+    this.#tracing = parts.tracing ?? NO_TRACING;
     this.#drafts = new Drafts(parts.plan, parts.name, parts.clock, parts.refusal);
-    this.#requester = new Requester({ ...parts, service: parts.name, drafts: this.#drafts });
-    this.#handling = new Handling(parts.name, parts.plan, this.#drafts, this.#requester, parts.clock, parts.log);
+    const own = { ...parts, service: parts.name, drafts: this.#drafts, tracing: this.#tracing };
+    this.#requester = new Requester(own);
+    this.#handling = new Handling({ ...own, requester: this.#requester });
   }
 
   /** The transport, for what the SDK has no word for: dead letters, statistics. */
@@ -110,7 +116,7 @@ export class Service implements AsyncDisposable {
   ): Promise<Receipt> {
     this.#open();
     const message = this.#drafts.draft(type, data, options);
-    await this.#send([this.#scheduled(type, message, options)], options.deadlineMs);
+    await this.#send([this.#scheduled(type, message, options)], options.deadlineMs, options);
     return { id: message.envelope.id };
   }
 
@@ -118,7 +124,7 @@ export class Service implements AsyncDisposable {
   async publishRaw(type: TypeRef, json: Uint8Array | string, options: PublishOptions = {}): Promise<Receipt> {
     this.#open();
     const message = this.#drafts.draftRaw(type, json, options);
-    await this.#send([this.#scheduled(type, message, options)], options.deadlineMs);
+    await this.#send([this.#scheduled(type, message, options)], options.deadlineMs, options);
     return { id: message.envelope.id };
   }
 
@@ -245,6 +251,7 @@ export class Service implements AsyncDisposable {
     this.#started = true;
     if (definition.receives.length === 0) return;
     const { clock, log, transport } = this.#parts;
+    const tracing = this.#tracing;
     const dispatcher = new Dispatcher({
       endpoint: this.name,
       ordering: definition.ordering,
@@ -253,6 +260,8 @@ export class Service implements AsyncDisposable {
       timeoutMs: Math.max(...this.#options.map(({ timeoutMs }) => timeoutMs ?? definition.timeoutMs)),
       concurrency: Math.max(...this.#options.map(({ concurrency }) => concurrency ?? definition.concurrency)),
       process: this.#handling.process,
+      tracing,
+      trace: ({ delivery, attempt }) => (tracing.on ? tracing.process(delivery, attempt) : undefined),
       unanswered: (delivery, death) => this.#handling.unanswered(delivery, death),
       clock,
       log,
@@ -327,9 +336,35 @@ export class Service implements AsyncDisposable {
     return this.#drafts.outgoing(message, this.#drafts.schedule(type, options));
   }
 
-  #send(outgoing: readonly Outgoing[], deadlineMs: number | undefined): Promise<void> {
+  #send(outgoing: readonly Outgoing[], deadlineMs: number | undefined, parent: Traced = NO_OPTIONS): Promise<void> {
     const tally = { [publishedCounter(this.name)]: outgoing.length };
-    return this.#parts.transport.send(outgoing, deadlineMs === undefined ? { tally } : { tally, deadlineMs });
+    const options = deadlineMs === undefined ? { tally } : { tally, deadlineMs };
+    const { transport } = this.#parts;
+    if (!this.#tracing.on) return transport.send(outgoing, options);
+    return this.#sendTraced(outgoing, parent, (traced) => transport.send(traced, options));
+  }
+
+  async #sendTraced(
+    outgoing: readonly Outgoing[],
+    parent: Traced,
+    send: (outgoing: readonly Outgoing[]) => Promise<void>,
+  ): Promise<void> {
+    const messages = outgoing.map(({ message }) => message);
+    const span = this.#tracing.publish(messages, this.name, parent);
+    const alone = outgoing.length === 1;
+    try {
+      await send(
+        outgoing.map((each) => {
+          // What one of several says of itself is its own.
+          const stays = !alone && each.message.envelope.traceparent !== undefined;
+          return stays ? each : { ...each, message: retrace(each.message, span.context) };
+        }),
+      );
+    } catch (thrown) {
+      span.end(failureOf(thrown));
+      throw thrown;
+    }
+    span.end();
   }
 
   #definition(): ServiceDefinition {

@@ -244,6 +244,11 @@ const Telemetry = options(
       default: 'info',
       description: 'The least level of log lines that are written.',
     }),
+    traces: oneOf(['joined', 'linked'], {
+      default: 'joined',
+      description:
+        "Whether what handles a message is part of its publisher's trace, or begins a trace of its own that links to it.",
+    }),
   },
   { default: {}, description: 'What the bus says about itself.' },
 );

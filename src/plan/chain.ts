@@ -1,5 +1,6 @@
 import { toError, WaybillError } from '../errors.ts';
 import type { PureStep, StepResult } from '../ports/mediator.ts';
+import { failureOf, type Span } from '../ports/tracing.ts';
 import type { FlowStep } from './flow.ts';
 import { Interrupt } from './interrupt.ts';
 import { Transit } from './transit.ts';
@@ -14,15 +15,16 @@ export function isPure(step: FlowStep): step is PureFlowStep {
 /**
  * Runs steps on a message, one after the other: what each step makes goes through all later ones before the next does, so results are
  * in order.
+ * @param span of the route, where somebody listens
  * @returns what comes out at the end; empty when a step filtered it out
  * @throws WaybillError that names the step
  */
-export function runSteps(steps: readonly PureFlowStep[], start: Transit): readonly Transit[] {
+export function runSteps(steps: readonly PureFlowStep[], start: Transit, span?: Span): readonly Transit[] {
   let message = start;
   for (let index = 0; index < steps.length; index++) {
     const at = steps[index];
     if (at === undefined) break;
-    const made = runStep(at, message);
+    const made = runStep(at, message, span);
     if (made.length === 1 && made[0] !== undefined) {
       message = made[0];
       if (message.progress.exit !== undefined) break;
@@ -30,15 +32,19 @@ export function runSteps(steps: readonly PureFlowStep[], start: Transit): readon
     }
     if (made.length === 0) return made;
     const rest = steps.slice(index + 1);
-    return made.flatMap((each) => (each.progress.exit === undefined ? runSteps(rest, each) : [each]));
+    return made.flatMap((each) => (each.progress.exit === undefined ? runSteps(rest, each, span) : [each]));
   }
   return [message];
 }
 
-export function runStep({ step, label }: PureFlowStep, message: Transit): readonly Transit[] {
+export function runStep({ step, label }: PureFlowStep, message: Transit, span?: Span): readonly Transit[] {
+  const own = span?.recording === true ? span.step(label) : undefined;
   try {
-    return madeOf(step.run(message));
+    const made = madeOf(step.run(message));
+    own?.end();
+    return made;
   } catch (thrown) {
+    own?.end(failureOf(thrown));
     throw failed(label, thrown);
   }
 }

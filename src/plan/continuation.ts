@@ -74,13 +74,18 @@ export function continueAgain({ envelope, body }: EncodedMessage, to: Address, d
   return { to, message: { envelope: { ...envelope, id: derivedId(envelope, 'again', 0) }, body }, dueAt };
 }
 
+/** Whether an isolated route sends it to itself. */
+export function isContinuation({ envelope }: EncodedMessage): boolean {
+  return envelope.type === TYPE;
+}
+
 /** @throws WB_STEP_UNKNOWN when it is none */
 export function readContinuation(message: EncodedMessage): Continuation {
   const value = decodeState(message.body);
-  if (isContinuation(value)) return value;
+  if (readsAsContinuation(value)) return value;
   throw new WaybillError('WB_STEP_UNKNOWN', 'a message of the type of timers that no step of a route made');
 }
 
-function isContinuation(value: unknown): value is Continuation {
+function readsAsContinuation(value: unknown): value is Continuation {
   return typeof value === 'object' && value !== null && 'step' in value && 'key' in value && 'atMs' in value;
 }

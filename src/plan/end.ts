@@ -1,4 +1,5 @@
 import { toError, WaybillError } from '../errors.ts';
+import type { Span } from '../ports/tracing.ts';
 import type { Death, Outgoing } from '../ports/transport.ts';
 import { type Entry, runOnError } from './entry.ts';
 import type { Count, ProgramResult } from './plan.ts';
@@ -25,6 +26,8 @@ export interface End {
   readonly death?: Death;
   readonly absorbed?: 'merged' | 'duplicate';
   readonly counts: readonly Count[];
+  /** Of `sends`, until they are durable. */
+  readonly spans?: readonly Span[];
 }
 
 /** All of a route's results or none, so that redriving the route sends nothing twice. */
@@ -59,14 +62,24 @@ export function conclude(ends: readonly End[], counts: Count[]): ProgramResult {
   const sends: Outgoing[] = [];
   const deaths: Death[] = [];
   let absorbed: End['absorbed'];
+  let spans: Span[] | undefined;
   for (const end of ends) {
     for (const count of end.counts) counts.push(count);
     for (const send of end.sends) sends.push(send);
     if (end.death !== undefined) deaths.push(end.death);
     absorbed ??= end.absorbed;
+    if (end.spans !== undefined && end.spans.length > 0) (spans ??= []).push(...end.spans);
   }
   const filtered = sends.length === 0 && deaths.length === 0 && absorbed === undefined;
-  return { sends, deaths, filtered, unknown: false, counts, ...(absorbed !== undefined && { absorbed }) };
+  return {
+    sends,
+    deaths,
+    filtered,
+    unknown: false,
+    counts,
+    ...(absorbed !== undefined && { absorbed }),
+    ...(spans !== undefined && { spans }),
+  };
 }
 
 /** Nothing is sent. */

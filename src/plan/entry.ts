@@ -3,6 +3,7 @@ import type { Contract } from '../contracts/contracts.ts';
 import { WaybillError } from '../errors.ts';
 import type { EncodedMessage, TypeRef } from '../message.ts';
 import type { CompiledExpression } from '../ports/mediator.ts';
+import type { Span } from '../ports/tracing.ts';
 import type { Address, Outgoing } from '../ports/transport.ts';
 import { isPure, type PureFlowStep, runSteps } from './chain.ts';
 import { routeEndpoint } from './endpoint-name.ts';
@@ -113,8 +114,8 @@ export function makeEntry({ name, position }: CompiledRoute, take: Take, options
  * @returns what the route sends; empty when a step or every predicate left the message out
  * @throws when the route cannot do its work on the message; then nothing of it may be sent
  */
-export function runEntry(entry: Entry, start: Transit): readonly Outgoing[] {
-  const [first, ...others] = runSteps(entry.pure, start);
+export function runEntry(entry: Entry, start: Transit, span?: Span): readonly Outgoing[] {
+  const [first, ...others] = runSteps(entry.pure, start, span);
   if (first === undefined) return NOTHING;
   const sends = leaveRoute(entry, first);
   return others.length === 0 ? sends : [...sends, ...others.flatMap((each) => leaveRoute(entry, each))];

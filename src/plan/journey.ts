@@ -2,11 +2,13 @@ import { WaybillError } from '../errors.ts';
 import { derivedId, type EncodedMessage, type TypeRef, typeRef } from '../message.ts';
 import { LONGEST_DELAY } from '../ports/delay.ts';
 import type { Moment, StateForm, StatefulStep, StepTimer, StepWork, Transition } from '../ports/mediator.ts';
+import { failureOf, type Span, type Traced } from '../ports/tracing.ts';
 import type { Outgoing } from '../ports/transport.ts';
 import { failed, isPure, madeOf, runStep, transitOf } from './chain.ts';
 import { type Continuation, continueAgain, continueLater, makerOf } from './continuation.ts';
 import type { Entry } from './entry.ts';
 import type { FlowStep } from './flow.ts';
+import { Interrupt } from './interrupt.ts';
 import { type Kept, keep, restore } from './kept.ts';
 import type { ProgramWork } from './plan.ts';
 import type { Transit } from './transit.ts';
@@ -22,6 +24,8 @@ export interface JourneyOptions {
   readonly entries: ReadonlyMap<TypeRef, Entry>;
   readonly depth: number;
   readonly work: ProgramWork;
+  /** Of the route, where somebody listens. */
+  readonly span?: Span;
 }
 
 /**
@@ -38,6 +42,8 @@ export class Journey {
   absorbed: 'merged' | 'duplicate' | 'filtered' | undefined;
   /** Messages that go on later. */
   waiting = 0;
+  /** What steps had kept and took out again. */
+  readonly joined: Traced[] = [];
   readonly #options: JourneyOptions;
   /** Whether a step of this journey has seen its state. */
   #remembers = false;
@@ -66,7 +72,7 @@ export class Journey {
     const step = own.flow.steps[index];
     if (timer === undefined || step === undefined || !isStateful(step)) throw stepGone(own.route, id);
     const fired = kept === undefined ? timer : { ...timer, message: this.#restore(kept, id) };
-    const made = await labelled(step, () => this.#advance(step, own, message, key, fired));
+    const made = await this.#labelled(step, () => this.#advance(step, own, message, key, fired));
     return this.#onward(step, own, made, index);
   }
 
@@ -149,8 +155,8 @@ export class Journey {
   }
 
   #make(step: FlowStep, entry: Entry, message: Transit): Promise<readonly Transit[]> {
-    if (isPure(step)) return Promise.resolve(runStep(step, message));
-    return labelled(step, async () => {
+    if (isPure(step)) return Promise.resolve(runStep(step, message, this.#options.span));
+    return this.#labelled(step, async () => {
       if (isStateful(step)) {
         const key = step.step.key?.(message) ?? message.envelope.key ?? message.envelope.id;
         return this.#advance(step, entry, message, key, undefined);
@@ -230,7 +236,22 @@ export class Journey {
     const { message, of } = restore(kept, { maxDepth: this.#options.depth });
     const entry = this.#entryOf(message);
     if (entry === undefined || stepOf(entry, id)?.type !== of) throw outdated(id, of);
+    if (this.#options.span?.recording === true) this.joined.push(message.input.envelope);
     return message;
+  }
+
+  /** Says which step it is, in the trace and in the error. */
+  async #labelled({ label }: FlowStep, run: () => Promise<readonly Transit[]>): Promise<readonly Transit[]> {
+    const { span } = this.#options;
+    const own = span?.recording === true ? span.step(label) : undefined;
+    try {
+      const made = await (own === undefined ? run() : own.within(run));
+      own?.end();
+      return made;
+    } catch (thrown) {
+      own?.end(thrown instanceof Interrupt ? undefined : failureOf(thrown));
+      throw failed(label, thrown);
+    }
   }
 
   #entryOf(message: Transit): Entry | undefined {
@@ -242,14 +263,6 @@ type StatefulFlowStep = FlowStep & { readonly step: StatefulStep; readonly form:
 
 function isStateful(step: FlowStep): step is StatefulFlowStep {
   return 'advance' in step.step;
-}
-
-async function labelled(step: FlowStep, run: () => Promise<readonly Transit[]>): Promise<readonly Transit[]> {
-  try {
-    return await run();
-  } catch (thrown) {
-    throw failed(step.label, thrown);
-  }
 }
 
 /** Whether the last of its time is waited for in place, so that it is exact. */

@@ -1,5 +1,6 @@
 import { WaybillError } from '../errors.ts';
 import { type EncodedMessage, typeRef } from '../message.ts';
+import { failureOf, type Span } from '../ports/tracing.ts';
 import { CONTINUATION, readContinuation } from './continuation.ts';
 import { conclude, deathOf, type End, endOf, type Made } from './end.ts';
 import { leaveRoute } from './entry.ts';
@@ -7,6 +8,7 @@ import { Interrupt } from './interrupt.ts';
 import { type Arrived, Journey } from './journey.ts';
 import type { ProgramResult, ProgramWork } from './plan.ts';
 import { type Taking, UNKNOWN } from './taking.ts';
+import { tracked } from './tracked.ts';
 import { Transit } from './transit.ts';
 
 /** One attempt at an isolated route. */
@@ -26,11 +28,11 @@ export class Performance {
     if (!('transit' in taken)) return taken;
     const ends: End[] = [];
     for (const match of taken.matches) {
-      const made = await this.#attempt(match.entry.route, async (journey) => {
+      const { made, span } = await this.#attempt(match.entry.route, message, async (journey) => {
         if (match.message === undefined) throw match.thrown;
         return journey.go(match.entry, match.message);
       });
-      ends.push(endOf(match.entry, taken.transit, made));
+      ends.push(this.#tracked(endOf(match.entry, taken.transit, made), message, span));
     }
     return conclude(ends, taken.counts);
   }
@@ -40,32 +42,47 @@ export class Performance {
     const { entry, transit } = this.#taking.failing(message);
     if (entry === undefined) return UNKNOWN;
     const continuation = readContinuation(message);
-    const made = await this.#attempt(entry.route, async (journey) => {
+    const { made, span } = await this.#attempt(entry.route, message, async (journey) => {
       if (await journey.early(continuation, message, entry)) return [];
       if (continuation.timer === undefined) return journey.resume(continuation);
       const own = this.#taking.entries.get(continuation.take) ?? entry;
       const timer = Transit.of(message, { maxDepth: this.#taking.limits.depth });
       return journey.fire(own, timer, continuation);
     });
-    const end = endOf(entry, transit, made);
+    const end = this.#tracked(endOf(entry, transit, made), message, span);
     // A timer with nothing to do has done its work.
     const idle = continuation.timer !== undefined && !('death' in made) && made.sends.length === 0;
     return idle ? { ...conclude([{ ...end, counts: [] }], []), filtered: false } : conclude([end], []);
   }
 
   /** All of a route's results or none. What may heal, and what is no failure of the route, is thrown. */
-  async #attempt(route: string, run: (journey: Journey) => Promise<readonly Arrived[]>): Promise<Made> {
+  async #attempt(
+    route: string,
+    message: EncodedMessage,
+    run: (journey: Journey) => Promise<readonly Arrived[]>,
+  ): Promise<{ readonly made: Made; readonly span: Span | undefined }> {
     const { depth } = this.#taking.limits;
-    const journey = new Journey({ entries: this.#taking.entries, depth, work: this.#work });
+    const span = this.#work.tracing?.route(route, message);
+    const journey = new Journey({ entries: this.#taking.entries, depth, work: this.#work, ...(span && { span }) });
     try {
-      const arrived = await run(journey);
+      const arrived = await (span === undefined ? run(journey) : span.within(() => run(journey)));
+      span?.link(journey.joined);
       const sends = arrived.flatMap(({ entry, message }) => leaveRoute(entry, message));
       const { later, waiting, absorbed } = journey;
-      return { sends, later, waiting, absorbed: arrived.length === 0 && waiting === 0 ? absorbed : undefined };
+      const made = { sends, later, waiting, absorbed: arrived.length === 0 && waiting === 0 ? absorbed : undefined };
+      return { made, span };
     } catch (thrown) {
-      if (thrown instanceof Interrupt || (thrown instanceof WaybillError && thrown.retryable)) throw thrown;
+      if (thrown instanceof Interrupt || (thrown instanceof WaybillError && thrown.retryable)) {
+        span?.end(thrown instanceof Interrupt ? undefined : failureOf(thrown));
+        throw thrown;
+      }
       this.#work.states.forget();
-      return { death: deathOf(thrown, route) };
+      return { made: { death: deathOf(thrown, route) }, span };
     }
+  }
+
+  #tracked(end: End, message: EncodedMessage, span: Span | undefined): End {
+    const { tracing } = this.#work;
+    return span === undefined || tracing === undefined ? end : tracked(end, message, span, tracing);
   }
 }

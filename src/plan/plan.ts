@@ -5,6 +5,7 @@ import type { EncodedMessage, TypeRef } from '../message.ts';
 import type { PluginOrigin, StepWork } from '../ports/mediator.ts';
 import type { StateRef } from '../ports/store.ts';
 import type { Topology } from '../ports/topology.ts';
+import type { Span, Tracing } from '../ports/tracing.ts';
 import type { Death, Outgoing } from '../ports/transport.ts';
 
 /** What configuration compiles to: checked routes, the match index and the topology. Immutable. */
@@ -63,8 +64,9 @@ export interface Program {
   /**
    * Only of a program that is `pure`. Never throws.
    * @param only take only this route (a redriven dead letter)
+   * @param tracing where somebody listens
    */
-  run(message: EncodedMessage, only?: string): ProgramResult;
+  run(message: EncodedMessage, only?: string, tracing?: Tracing): ProgramResult;
   /** Of any program. @throws WaybillError with `retryable: true`, Interrupt */
   perform(message: EncodedMessage, work: ProgramWork): Promise<ProgramResult>;
   /** What becomes of a message whose attempts were used up: what `onError` makes of it, else the death, which then names the route. */
@@ -76,6 +78,8 @@ export interface ProgramWork extends Omit<StepWork, 'id'> {
   readonly states: StateSession;
   /** By how much a transport may be late: waits up to this happen in place; longer ones are messages. @unit milliseconds */
   readonly graceMs: number;
+  /** Where somebody listens. */
+  readonly tracing?: Tracing;
 }
 
 /** The states that one attempt sees and makes. */
@@ -109,6 +113,8 @@ export interface ProgramResult {
   readonly unknown: boolean;
   /** Counters by route: [route name, what, amount]. */
   readonly counts: readonly Count[];
+  /** Of `sends`, to be ended once they are durable. */
+  readonly spans?: readonly Span[];
 }
 
 export type Count = readonly [

@@ -1,3 +1,4 @@
+import type { Span } from '../ports/tracing.ts';
 import type { Outgoing } from '../ports/transport.ts';
 import { isPure } from './chain.ts';
 import { attempt, conclude, endOf, onlyDeaths } from './end.ts';
@@ -6,6 +7,7 @@ import type { CompiledRoute } from './flow.ts';
 import { Performance } from './performance.ts';
 import type { Program } from './plan.ts';
 import { type Match, Taking, type TakingOptions } from './taking.ts';
+import { tracked } from './tracked.ts';
 
 /** The program that runs these routes, which all take their messages at one endpoint. */
 export function makeProgram(routes: readonly CompiledRoute[], options: TakingOptions): Program {
@@ -13,18 +15,18 @@ export function makeProgram(routes: readonly CompiledRoute[], options: TakingOpt
   const pure = routes.every(({ takes }) => takes.every(({ flow }) => flow.steps.every(isPure)));
   return {
     pure,
-    run(message, only) {
+    run(message, only, tracing) {
       const taken = taking.take(message, only);
       if (!('transit' in taken)) return taken;
       const { transit, matches, counts } = taken;
       return conclude(
-        matches.map((match) =>
-          endOf(
-            match.entry,
-            transit,
-            attempt(() => runMatch(match), match.entry.route),
-          ),
-        ),
+        matches.map((match) => {
+          const { entry } = match;
+          const span = tracing?.route(entry.route, message);
+          const made = attempt(() => runMatch(match, span), entry.route);
+          const end = endOf(entry, transit, made);
+          return span === undefined || tracing === undefined ? end : tracked(end, message, span, tracing);
+        }),
         counts,
       );
     },
@@ -37,7 +39,7 @@ export function makeProgram(routes: readonly CompiledRoute[], options: TakingOpt
   };
 }
 
-function runMatch({ entry, message, thrown }: Match): readonly Outgoing[] {
+function runMatch({ entry, message, thrown }: Match, span: Span | undefined): readonly Outgoing[] {
   if (message === undefined) throw thrown;
-  return runEntry(entry, message);
+  return runEntry(entry, message, span);
 }

@@ -4,6 +4,7 @@ import { toError, WaybillError } from '../errors.ts';
 import { hasExpired } from '../message.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
+import { NO_TRACING, type Span, type Tracing } from '../ports/tracing.ts';
 import type { Consumer, Death, Delivery, Lease, Outgoing, Settlement, Transport } from '../ports/transport.ts';
 import { nextDelay } from './backoff.ts';
 import { Deadline } from './deadline.ts';
@@ -16,7 +17,7 @@ import { Runs } from './runs.ts';
 import { Settler } from './settler.ts';
 import { Suspects, type Turn } from './suspects.ts';
 import type { Task } from './task.ts';
-import type { Process, Verdict } from './verdict.ts';
+import type { Attempting, Process, Verdict } from './verdict.ts';
 
 export interface DispatcherOptions {
   readonly endpoint: string;
@@ -35,6 +36,10 @@ export interface DispatcherOptions {
   readonly renew?: (delivery: Delivery) => Verdict | undefined;
   /** What becomes of a delivery whose attempts were used up; undefined: it is a dead letter. */
   readonly givenUp?: (delivery: Delivery, death: Death) => Verdict | undefined;
+  /** @default nobody listens */
+  readonly tracing?: Tracing;
+  /** The span of an attempt, where somebody listens. Routes have spans of their own. */
+  readonly trace?: (attempting: Attempting) => Span | undefined;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -299,13 +304,13 @@ export class Dispatcher {
       const { outcome, sends, unit } = verdict;
       return unit === undefined ? { delivery, outcome, sends } : { delivery, outcome, sends, unit };
     }
-    const { clock, log } = this.#options;
+    const { clock } = this.#options;
     const [first, ...others] = verdict.deaths;
     const deaths: [Death, ...Death[]] = [
       withAttempt(first, clock.now()),
       ...others.map((death) => withAttempt(death, clock.now())),
     ];
-    for (const death of deaths) sayDead(log, delivery, death);
+    for (const death of deaths) this.#sayDead(delivery, death);
     return { delivery, outcome: 'dead', sends: verdict.sends, deaths };
   }
 
@@ -352,7 +357,7 @@ export class Dispatcher {
     }
     task.failures.push(toAttempt(failure, this.#options.clock.now()));
     this.#connected().settler.count(`endpoint.${this.#options.endpoint}.failed`, 1);
-    if (failure.retryable) this.#again(lane, task, failure);
+    if (failure.retryable) this.#again(run, failure);
     else this.#bury(lane, task, failure.code, failure.error);
   }
 
@@ -362,7 +367,7 @@ export class Dispatcher {
     if (run.probe) this.#outage.probeFailed();
   }
 
-  #again(lane: Lane, task: Task, failure: Failure): void {
+  #again({ lane, task, span }: Run, failure: Failure): void {
     const { retry, ordering, holdMs, clock, endpoint, log } = this.#options;
     const delayMs = nextDelay(retry, task.failures.length, clock.random());
     if (delayMs === undefined) {
@@ -373,6 +378,7 @@ export class Dispatcher {
       this.#expire(lane, task);
       return;
     }
+    span?.event('retry', { 'waybill.retry.delay_ms': Math.round(delayMs) });
     log.debug(
       { ...logFields(task.delivery), delayMs, error: failure.error },
       'an attempt failed and will be made again',
@@ -431,11 +437,17 @@ export class Dispatcher {
       this.#done(lane);
       return;
     }
-    sayDead(this.#options.log, task.delivery, death);
+    this.#sayDead(task.delivery, death);
     const outcome = code === 'WB_EXPIRED' ? 'expired' : 'dead';
     const sends = this.#options.unanswered?.(task.delivery, death) ?? [];
     this.#connected().settler.push({ delivery: task.delivery, outcome, sends, deaths: [death] });
     this.#done(lane);
+  }
+
+  #sayDead(delivery: Delivery, death: Death): void {
+    const { log, tracing = NO_TRACING } = this.#options;
+    sayDead(log, delivery, death);
+    if (tracing.on) tracing.dead(delivery, death);
   }
 
   #done(lane: Lane): void {

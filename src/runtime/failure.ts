@@ -1,6 +1,6 @@
 import type { ErrorCode } from '../errors.ts';
 import { toError, WaybillError } from '../errors.ts';
-import { typeRef } from '../message.ts';
+import { isTraceparent, typeRef } from '../message.ts';
 import type { Log } from '../ports/log.ts';
 import type { Attempt, Death, Delivery } from '../ports/transport.ts';
 
@@ -49,11 +49,12 @@ export function sayDead(log: Log, delivery: Delivery, { code, error, attempts, r
 
 /** The fields by which a log line names a delivery. */
 export function logFields(delivery: Delivery): object {
-  const { id, type, version, key } = delivery.message.envelope;
+  const { id, type, version, key, traceparent } = delivery.message.envelope;
   return {
     endpoint: delivery.lease.endpoint,
     messageId: id,
     type: typeRef(type, version),
     ...(key !== undefined && { key }),
+    ...(traceparent !== undefined && isTraceparent(traceparent) && { trace_id: traceparent.slice(3, 35) }),
   };
 }

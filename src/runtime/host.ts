@@ -12,12 +12,14 @@ import type { Log } from '../ports/log.ts';
 import type { Mediator } from '../ports/mediator.ts';
 import type { Resources } from '../ports/resources.ts';
 import type { Manifest, ManifestPart } from '../ports/topology.ts';
-import type { ApplyResult, Transport } from '../ports/transport.ts';
+import { NO_TRACING, type Tracing } from '../ports/tracing.ts';
+import type { ApplyResult, Office, Transport } from '../ports/transport.ts';
 import type { LazyStore } from './lazy-store.ts';
 import { ProcessResources } from './resources.ts';
 import { Router } from './router.ts';
 import { type Standing, standingOf } from './standing.ts';
 import { NoStates, OwnStates, type States, StoredStates } from './states.ts';
+import { TracedOffice } from './traced-office.ts';
 
 export interface HostParts {
   readonly plan: Plan;
@@ -33,6 +35,8 @@ export interface HostParts {
   readonly resources?: Resources;
   /** Where inboxes are kept, and steps remember when the transport has no store of its own. @default nowhere */
   readonly store?: LazyStore;
+  /** @default nobody listens */
+  readonly tracing?: Tracing;
 }
 
 /** What the files of a process say of their bus. */
@@ -73,6 +77,7 @@ export class Host implements AsyncDisposable {
   readonly source: 'configuration' | 'manifest';
   readonly clock: Clock;
   readonly log: Log;
+  readonly tracing: Tracing;
   readonly #resources: Resources;
   readonly store: LazyStore | undefined;
   readonly #planOf: (manifest: Manifest) => Promise<Plan>;
@@ -92,6 +97,7 @@ export class Host implements AsyncDisposable {
   constructor(parts: HostParts) {
     const { plan, source, transport, clock, log, planOf, part, resources = new ProcessResources(), store } = parts;
     this.#resources = resources;
+    this.tracing = parts.tracing ?? NO_TRACING;
     this.store = store;
     this.#plan = plan;
     this.#part = part ?? (source === 'configuration' ? ownOf(plan.definition, MAIN_PART) : undefined);
@@ -108,6 +114,16 @@ export class Host implements AsyncDisposable {
         );
       }),
     );
+  }
+
+  /** Deliveries that were given up. */
+  get dead(): Office {
+    return new TracedOffice(this.transport.dead, this.tracing);
+  }
+
+  /** Messages that no route took. */
+  get parked(): Office {
+    return new TracedOffice(this.transport.parked, this.tracing);
   }
 
   get plan(): Plan {
@@ -384,6 +400,7 @@ export class Host implements AsyncDisposable {
       planOf: this.#planOf,
       resources: this.#resources,
       states: this.#states(),
+      tracing: this.tracing,
     });
     this.#router = router;
     try {

@@ -1,11 +1,12 @@
 import { toError } from '../errors.ts';
-import { typeRef } from '../message.ts';
+import { type EncodedMessage, typeRef } from '../message.ts';
 import type { Plan, Program, ProgramResult, ProgramWork } from '../plan/plan.ts';
 import { type Clock, pause, type Timer } from '../ports/clock.ts';
 import { GATEWAY } from '../ports/gateway.ts';
 import type { Log } from '../ports/log.ts';
 import type { Resources } from '../ports/resources.ts';
 import type { EndpointSpec, Manifest } from '../ports/topology.ts';
+import { NO_TRACING, retrace, type Span, type Tracing } from '../ports/tracing.ts';
 import type { Death, Delivery, Outgoing, Transport } from '../ports/transport.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { admit, mayHeal } from './gateway.ts';
@@ -46,6 +47,8 @@ export interface RouterParts {
   readonly resources: Resources;
   /** Where steps remember. */
   readonly states: States;
+  /** @default nobody listens */
+  readonly tracing?: Tracing;
   /** Compiles the plan under which a removed route ends what waits for it. */
   readonly planOf: (manifest: Manifest) => Promise<Plan>;
 }
@@ -117,7 +120,7 @@ export class Router {
     for (const { name, ordering } of wanted.values()) {
       if (this.#closed) return;
       if (this.#dispatchers.has(name)) continue;
-      const { transport, clock, log } = this.#parts;
+      const { transport, clock, log, tracing = NO_TRACING } = this.#parts;
       const dispatcher = new Dispatcher({
         endpoint: name,
         ordering,
@@ -130,6 +133,7 @@ export class Router {
         renew: (delivery) => this.#route(name, delivery),
         givenUp: (delivery, death) => this.#givenUp(name, delivery, death),
         unanswered: (delivery, death) => this.#unanswered(delivery, death),
+        tracing,
         clock,
         log,
       });
@@ -175,7 +179,7 @@ export class Router {
     if (now - this.#askedMs < ASK_MS) return refused;
     this.#askedMs = now;
     await this.#upToDate();
-    return admit(this.#plan, delivery.message);
+    return this.#admit(delivery.message);
   }
 
   async #takeUpToDate(endpoint: string, delivery: Delivery): Promise<Verdict> {
@@ -218,11 +222,11 @@ export class Router {
 
   /** Undefined where steps take their time. */
   #route(endpoint: string, delivery: Delivery): Verdict | undefined {
-    if (endpoint === GATEWAY) return admit(this.#plan, delivery.message);
+    if (endpoint === GATEWAY) return this.#admit(delivery.message);
     const program = this.#program(endpoint);
     if (program === undefined) return noProgram(delivery);
     if (!program.pure) return undefined;
-    return this.#verdict(delivery, program.run(delivery.message, delivery.route));
+    return this.#verdict(delivery, program.run(delivery.message, delivery.route, this.#tracing));
   }
 
   #program(endpoint: string): Program | undefined {
@@ -246,9 +250,10 @@ export class Router {
         if (!attempting.live) return this.#verdict(delivery, result);
         const end = await states.end(result.sends);
         if (end.outcome === 'moved') continue;
-        const { sends, unit, settled } = end;
+        const { sends, unit } = end;
         const verdict = this.#verdict(delivery, { ...result, sends });
         if (verdict.outcome === 'dead' || verdict.outcome === 'parked') return verdict;
+        const settled = both(verdict.settled, end.settled);
         return { ...verdict, ...(unit !== undefined && { unit }), ...(settled !== undefined && { settled }) };
       } catch (thrown) {
         if (thrown instanceof Recorded) return { outcome: 'done', sends: thrown.sends, settled: thrown.settled };
@@ -261,6 +266,7 @@ export class Router {
 
   #work(attempting: Attempting, states: ProgramWork['states']): ProgramWork {
     const { clock, resources, transport } = this.#parts;
+    const tracing = this.#tracing;
     return {
       get signal() {
         return attempting.signal;
@@ -269,6 +275,7 @@ export class Router {
       resources,
       states,
       graceMs: GRACE_MS[transport.kind],
+      ...(tracing !== undefined && { tracing }),
       now: () => clock.now(),
       pause: (ms) => pause(clock, ms, attempting.signal),
     };
@@ -281,13 +288,32 @@ export class Router {
     return this.#verdict(delivery, program.giveUp(delivery.message, death));
   }
 
-  #verdict(delivery: Delivery, { sends, deaths, filtered, absorbed, unknown, counts }: ProgramResult): Verdict {
+  /** Where somebody listens. */
+  get #tracing(): Tracing | undefined {
+    const { tracing = NO_TRACING } = this.#parts;
+    return tracing.on ? tracing : undefined;
+  }
+
+  /** What a client without the SDK has sent. */
+  #admit(message: EncodedMessage): Verdict {
+    const span = this.#tracing?.route(GATEWAY, message);
+    const verdict = admit(this.#plan, message);
+    if (span === undefined) return verdict;
+    span.end(verdict.outcome === 'dead' ? { type: verdict.deaths[0].code } : undefined);
+    if (verdict.outcome !== 'done') return verdict;
+    const sends = verdict.sends.map((send) => ({ ...send, message: retrace(send.message, span.context) }));
+    return { ...verdict, sends };
+  }
+
+  #verdict(delivery: Delivery, result: ProgramResult): Verdict {
+    const { sends, deaths, filtered, absorbed, unknown, counts, spans } = result;
     if (unknown) return PARKED;
     const tally: Record<string, number> = {};
     for (const [route, what, amount] of counts) tally[`route.${route}.${what}`] = amount;
     const [first, ...others] = deaths;
     const ends = sends.length === 0 && absorbed === undefined && delivery.message.envelope.replyTo !== undefined;
     if (first !== undefined) {
+      if (spans !== undefined) endAll(spans)();
       return {
         outcome: 'dead',
         sends: ends ? this.#unanswered(delivery, first) : sends,
@@ -296,8 +322,23 @@ export class Router {
       };
     }
     const told = ends ? this.#unanswered(delivery, FILTERED) : sends;
-    return { outcome: absorbed ?? (filtered ? 'filtered' : 'done'), sends: told, tally };
+    const outcome = absorbed ?? (filtered ? 'filtered' : 'done');
+    return { outcome, sends: told, tally, ...(spans !== undefined && { settled: endAll(spans) }) };
   }
+}
+
+function endAll(spans: readonly Span[]): () => void {
+  return () => {
+    for (const span of spans) span.end();
+  };
+}
+
+function both(one: (() => void) | undefined, other: (() => void) | undefined): (() => void) | undefined {
+  if (one === undefined || other === undefined) return one ?? other;
+  return () => {
+    one();
+    other();
+  };
 }
 
 /** The endpoint lost its last route since the message was sent. What was redriven for one route goes to no other. */

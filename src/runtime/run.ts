@@ -1,3 +1,4 @@
+import type { Span } from '../ports/tracing.ts';
 import type { Delivery } from '../ports/transport.ts';
 import type { Lane } from './lanes.ts';
 import type { Task } from './task.ts';
@@ -12,6 +13,8 @@ export class Run implements Attempting {
   readonly probe: boolean;
   /** By `Clock.elapsed`. */
   readonly startedMs: number;
+  /** Of the attempt, where somebody listens. */
+  span: Span | undefined;
   #over = false;
   #controller: AbortController | undefined;
 

@@ -1,12 +1,14 @@
 import { toError, WaybillError } from '../errors.ts';
 import type { Clock, Timer } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
+import { failureOf, type Span } from '../ports/tracing.ts';
 import { logFields } from './failure.ts';
 import type { Run } from './run.ts';
-import type { Process, Verdict } from './verdict.ts';
+import type { Attempting, Process, Verdict } from './verdict.ts';
 
 export interface RunsOptions {
   readonly process: Process;
+  readonly trace?: (attempting: Attempting) => Span | undefined;
   /** How long one attempt may take. @unit milliseconds */
   readonly timeoutMs: number;
   readonly clock: Clock;
@@ -40,16 +42,19 @@ export class Runs {
   start(run: Run): void {
     if (this.#closed) return;
     let result: Verdict | Promise<Verdict>;
+    const { process, trace } = this.#options;
+    const span = trace?.(run);
     try {
-      result = this.#options.process(run);
+      run.span = span;
+      result = span === undefined ? process(run) : span.within(() => process(run));
     } catch (thrown) {
       run.end();
-      this.#listener.failed(run, thrown);
+      this.#failed(run, thrown);
       return;
     }
     if ('outcome' in result) {
       run.end();
-      this.#listener.finished(run, result);
+      this.#finished(run, result);
       return;
     }
     this.#runs.add(run);
@@ -57,11 +62,11 @@ export class Runs {
     result
       .then(
         (verdict) => {
-          if (this.#end(run)) this.#listener.finished(run, verdict);
+          if (this.#end(run)) this.#finished(run, verdict);
           else this.#sayLate(run, 'its result does not count');
         },
         (thrown: unknown) => {
-          if (this.#end(run)) this.#listener.failed(run, thrown);
+          if (this.#end(run)) this.#failed(run, thrown);
           else this.#sayLate(run, toError(thrown).message);
         },
       )
@@ -87,6 +92,17 @@ export class Runs {
     return true;
   }
 
+  #finished(run: Run, verdict: Verdict): void {
+    this.#listener.finished(run, verdict);
+    run.span?.set({ 'waybill.outcome': verdict.outcome });
+    run.span?.end(verdict.outcome === 'dead' ? { type: verdict.deaths[0].code } : undefined);
+  }
+
+  #failed(run: Run, thrown: unknown): void {
+    this.#listener.failed(run, thrown);
+    run.span?.end(failureOf(thrown));
+  }
+
   #arm(): void {
     if (this.#timer !== undefined) return;
     const [oldest] = this.#runs;
@@ -105,7 +121,7 @@ export class Runs {
     for (const run of this.#runs) {
       if (run.startedMs > limit) return;
       this.#end(run);
-      this.#listener.failed(
+      this.#failed(
         run,
         new WaybillError('WB_HANDLER_TIMEOUT', `the handler took longer than ${String(timeoutMs)} ms`, {
           retryable: true,

@@ -1,4 +1,5 @@
 import type { StateUnit } from '../ports/store.ts';
+import type { Span } from '../ports/tracing.ts';
 import type { Death, Delivery, Outgoing, Tally } from '../ports/transport.ts';
 
 /** What became of a delivery that was handled. Failure is a throw. */
@@ -32,6 +33,8 @@ export interface Attempting {
   readonly signal: AbortSignal;
   /** Whether its result still counts. */
   readonly live: boolean;
+  /** Where somebody listens. */
+  readonly span?: Span | undefined;
 }
 
 /**

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Message } from 'amqplib';
 import { toError, WaybillError } from '../../errors.ts';
 import { parseJsonStrictly } from '../../json.ts';
-import { type Envelope, parseTypeRef } from '../../message.ts';
+import { type Envelope, isTraceparent, parseTypeRef } from '../../message.ts';
 import { SENDER } from '../../ports/gateway.ts';
 import { fromAttributes } from './attributes.ts';
 import { type Decoded, decodeMessage, headersOf, textProperty, type Undecodable } from './decode.ts';
@@ -120,8 +120,14 @@ function event(
 function vouched(envelope: Envelope, sender: Readonly<Record<string, string>>): Envelope {
   const { [SENDER.user]: _user, [SENDER.topic]: _topic, ...headers } = envelope.headers ?? {};
   // Request and reply are the SDK's: an address of one's own choice could be another's.
-  const { replyTo: _, ...rest } = envelope;
-  return { ...rest, headers: { ...headers, ...sender } };
+  const { replyTo: _, traceparent, tracestate, ...rest } = envelope;
+  // One that cannot be read says nothing, and must not go on as if it did.
+  const traced = traceparent !== undefined && isTraceparent(traceparent);
+  return {
+    ...rest,
+    ...(traced && { traceparent, ...(tracestate !== undefined && { tracestate }) }),
+    headers: { ...headers, ...sender },
+  };
 }
 
 function senderOf(amqp: Message, topic: string): Record<string, string> {
@@ -141,7 +147,17 @@ function fallbackOf(amqp: Message, topic: string, ordinal: number, now: () => nu
     time: timeOf(properties.timestamp, now),
     ...parseTypeRef(type),
     ...(correlationId === undefined ? {} : { correlationId }),
+    ...traceOf(amqp),
   };
+}
+
+/** By the names that instrumentations of AMQP clients write. */
+function traceOf(amqp: Message): Pick<Envelope, 'traceparent' | 'tracestate'> {
+  const headers = headersOf(amqp);
+  const traceparent = textProperty(headers['traceparent']);
+  const tracestate = textProperty(headers['tracestate']);
+  if (traceparent === undefined) return {};
+  return { traceparent, ...(tracestate !== undefined && { tracestate }) };
 }
 
 function timeOf(timestamp: unknown, now: () => number): string {

@@ -44,6 +44,9 @@ export function encodeSingle(message: EncodedMessage, extras: Extras = {}): Wire
   }
   const headers: Record<string, string> = {};
   for (const name in attributes) headers[ATTRIBUTE_PREFIX + name] = attributes[name] ?? '';
+  // By the names that other instrumentations read.
+  if (envelope.traceparent !== undefined) headers['traceparent'] = envelope.traceparent;
+  if (envelope.tracestate !== undefined) headers['tracestate'] = envelope.tracestate;
   for (const name in extras) headers[name] = extras[name] ?? '';
   return { body, properties: { ...propertiesOf(envelope), contentType: JSON_TYPE, headers } };
 }

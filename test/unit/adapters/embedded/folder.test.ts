@@ -6,7 +6,7 @@ import { expect } from 'chai';
 import { open } from 'lmdb';
 import { checkDataFile } from '../../../../src/adapters/embedded/data-file.ts';
 import { Collector } from '../../../support/collector.ts';
-import { idsOf, message, onBus, rounds } from '../../../support/messages.ts';
+import { idsOf, onBus, rounds } from '../../../support/messages.ts';
 import { rejection } from '../../../support/rejection.ts';
 import { testLog } from '../../../support/targets.ts';
 import { until } from '../../../support/until.ts';

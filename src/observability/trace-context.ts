@@ -1,0 +1,23 @@
+import { createTraceState, type SpanContext, TraceFlags } from '@opentelemetry/api';
+import { isTraceparent } from '../message.ts';
+import type { Traced } from '../ports/tracing.ts';
+
+/** What a message says of its trace; undefined when it says nothing, or nothing that can be read. */
+export function readContext({ traceparent, tracestate }: Traced): SpanContext | undefined {
+  if (traceparent === undefined || !isTraceparent(traceparent)) return undefined;
+  return {
+    traceId: traceparent.slice(3, 35),
+    spanId: traceparent.slice(36, 52),
+    traceFlags: Number.parseInt(traceparent.slice(53, 55), 16) & TraceFlags.SAMPLED,
+    isRemote: true,
+    ...(tracestate !== undefined && tracestate !== '' && { traceState: createTraceState(tracestate) }),
+  };
+}
+
+/** What messages carry that come of a span. */
+export function writeContext({ traceId, spanId, traceFlags, traceState }: SpanContext): Traced {
+  const sampled = (traceFlags & TraceFlags.SAMPLED) !== 0;
+  const traceparent = `00-${traceId}-${spanId}-${sampled ? '01' : '00'}`;
+  const tracestate = traceState?.serialize();
+  return tracestate === undefined || tracestate === '' ? { traceparent } : { traceparent, tracestate };
+}
