@@ -133,7 +133,7 @@ export async function openBus(options: BusOptions = {}): Promise<Host> {
     keyRings: settings.keyRings,
     source: (name) => sourceOf(name, settings.sources.reveal()[name], plan.definition.limits.depth, clock, log),
   });
-  const tracing = await openTracing(setting ?? settings.transport, plan, settings.telemetry.traces);
+  const tracing = await openTracing(setting ?? settings.transport, plan, settings.telemetry.traces, clock);
   return new Host({
     plan,
     source: 'configuration',
@@ -205,7 +205,7 @@ async function openApplied(
     if (manifest !== undefined) {
       const kept = storeOf(store, undefined, clock, log);
       const plan = await planOf(manifest);
-      const tracing = await openTracing(setting, plan, undefined);
+      const tracing = await openTracing(setting, plan, undefined, clock);
       return new Host({ plan, source: 'manifest', transport, clock, log, planOf, tracing, ...kept });
     }
   } catch (error) {
@@ -225,13 +225,14 @@ async function openTracing(
   setting: TransportSetting,
   { definition }: Plan,
   configured: TelemetrySettings['traces'] | undefined,
+  clock: Clock,
 ): Promise<Tracing> {
   const { readStyle, openTracing: open } = await import('./observability/tracing.ts');
   const style = readStyle(process.env['WAYBILL_TRACES']) ?? configured ?? 'joined';
-  if (setting.kind === 'embedded') return open({ system: 'waybill', bus: definition.bus, style });
+  if (setting.kind === 'embedded') return open({ system: 'waybill', bus: definition.bus, style, clock });
   const { hostname, port, protocol } = new URL(setting.url.reveal());
   const number = port === '' ? (protocol === 'amqps:' ? 5671 : 5672) : Number(port);
-  return open({ system: 'rabbitmq', bus: definition.bus, address: hostname, port: number, style });
+  return open({ system: 'rabbitmq', bus: definition.bus, address: hostname, port: number, style, clock });
 }
 
 function nothingApplied(setting: TransportSetting, cause: unknown): unknown {

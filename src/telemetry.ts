@@ -4,7 +4,22 @@
  */
 import { startTelemetry } from './observability/sdk.ts';
 
-export { startTelemetry, type Telemetry, type TelemetryOptions, telemetryAsked } from './observability/sdk.ts';
+export { observeBus } from './observability/bus-metrics.ts';
+export { ALL_METRICS, type MetricKind, type MetricRow } from './observability/metric-table.ts';
+export {
+  type Health,
+  healthOf,
+  type Operations,
+  type OperationsOptions,
+  serveOperations,
+} from './observability/operations.ts';
+export {
+  type Scrape,
+  startTelemetry,
+  type Telemetry,
+  type TelemetryOptions,
+  telemetryAsked,
+} from './observability/sdk.ts';
 
 const PRELOADED = /--import[= ]["']?waybill\/telemetry\b/;
 

@@ -157,6 +157,7 @@ export class RouteTest {
           const data = await answers(question);
           return data === undefined ? undefined : { data };
         },
+        breakers: () => new Map(),
         close: () => Promise.resolve(),
       },
       graceMs: 0,

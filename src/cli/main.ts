@@ -10,6 +10,7 @@ import type { InitPluginOptions } from './init-plugin.ts';
 import type { PlanOptions } from './plan.ts';
 import type { PublishOptions } from './publish.ts';
 import type { PullOptions } from './pull.ts';
+import type { RunOptions } from './run.ts';
 import type { GlobalOptions } from './session.ts';
 import type { StepsOptions } from './steps.ts';
 import type { TailOptions } from './tail.ts';
@@ -109,9 +110,12 @@ function program(): Command {
 
   command(root, 'run', 'Run the router. Refuses to when the plan is not the applied one.', [
     'waybill run --url amqp://broker',
-  ]).action(async (own: object, self: Command) => {
-    await call(own, self, async (terminal, options) => (await import('./run.ts')).run(terminal, options));
-  });
+    'waybill run --http 0.0.0.0:9464',
+  ])
+    .option('--http <address>', 'serve /live, /ready and /metrics at a port of loopback, or at host:port')
+    .action(async (own: RunOptions, self: Command) => {
+      await call(own, self, async (terminal, options) => (await import('./run.ts')).run(terminal, options));
+    });
 
   command(root, 'grants', 'Print what each user of RabbitMQ needs, and no more. Opens no transport.', [
     'waybill grants | sh',

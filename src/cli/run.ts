@@ -1,21 +1,29 @@
 import { type Host, openBus } from '../index.ts';
 import type { ExitName } from './exit-codes.ts';
-import { type GlobalOptions, observed, soundConfiguration, untilStopped } from './session.ts';
+import { observed, operated, readAddress } from './operations.ts';
+import { type GlobalOptions, soundConfiguration, untilStopped } from './session.ts';
 import type { Terminal } from './terminal.ts';
 
+export interface RunOptions extends GlobalOptions {
+  /** Where health and figures are served: a port, or host:port. */
+  readonly http?: string;
+}
+
 /** Runs the router until the process is asked to stop. It refuses to when its plan is not the applied one. */
-export async function run(terminal: Terminal, options: GlobalOptions): Promise<ExitName> {
-  const { env, config, url } = options;
+export async function run(terminal: Terminal, options: RunOptions): Promise<ExitName> {
+  const { env, config, url, http } = options;
+  if (http !== undefined) readAddress(http);
   const stopped = untilStopped();
   // With a url alone, what was applied there says what to run.
   const own =
     url !== undefined && config === undefined ? undefined : (await soundConfiguration(terminal, options)).root;
-  return observed<ExitName>({ service: 'waybill-router' }, async () => {
+  return observed<ExitName>({ service: 'waybill-router', prometheus: http !== undefined }, async (telemetry) => {
     await using host = await openBus({
       ...(env === undefined ? {} : { env }),
       ...(url === undefined ? {} : { url }),
       ...(own === undefined ? {} : { config: own }),
     });
+    await using _operations = await operated(terminal, host, telemetry, http);
     await host.startRouter();
     announce(terminal, host);
     await stopped;

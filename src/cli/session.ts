@@ -10,7 +10,7 @@ import {
   type Plan,
   showFault,
 } from '../index.ts';
-import { startTelemetry, type TelemetryOptions, telemetryAsked } from '../telemetry.ts';
+import { observed } from './operations.ts';
 import type { Terminal } from './terminal.ts';
 
 /** Options that every command has. */
@@ -48,17 +48,6 @@ export async function withConfiguredBus<T>(
     const host = await openBus({ ...busOptions(globals), config: checked.root, log });
     return closing(host, (open) => use(open, checked));
   });
-}
-
-/** With telemetry, where the standard variables ask for it. What is left of it leaves before the command ends. */
-export async function observed<T>(options: TelemetryOptions, work: () => Promise<T>): Promise<T> {
-  if (!telemetryAsked()) return work();
-  const telemetry = await startTelemetry(options);
-  try {
-    return await work();
-  } finally {
-    await telemetry.shutdown();
-  }
 }
 
 /** A configuration without faults. */

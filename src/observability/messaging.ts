@@ -39,6 +39,15 @@ export class MessagingAttributes {
     };
   }
 
+  /** Of metrics, whose series must stay few. */
+  labels(operation: string, destination: string): Attributes {
+    return {
+      'messaging.system': this.#common['messaging.system'],
+      'messaging.operation.name': operation,
+      'messaging.destination.name': destination,
+    };
+  }
+
   message({ envelope, body }: EncodedMessage): Attributes {
     const { id, correlationId, type, version } = envelope;
     return {

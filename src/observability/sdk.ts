@@ -1,5 +1,7 @@
-import { DiagLogLevel, diag } from '@opentelemetry/api';
-import type { NodeSDK, NodeSDKConfiguration } from '@opentelemetry/sdk-node';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { DiagLogLevel, diag, metrics as otelMetrics } from '@opentelemetry/api';
+import type { PrometheusExporter } from '@opentelemetry/exporter-prometheus';
+import type { NodeSDKConfiguration } from '@opentelemetry/sdk-node';
 import { toError, WaybillError } from '../errors.ts';
 import { pause, systemClock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
@@ -23,17 +25,24 @@ export interface TelemetryOptions {
   readonly service?: string;
   /** Of OpenTelemetry, for the service's own work: HTTP, databases. @default none */
   readonly instrumentations?: NodeSDKConfiguration['instrumentations'];
+  /** Whether the figures are to be had as Prometheus takes them, beside what the standard variables ask for. @default false */
+  readonly prometheus?: boolean;
   /** @default pino, JSON lines on standard error */
   readonly log?: Log;
 }
 
+/** Answers a request of Prometheus. */
+export type Scrape = (request: IncomingMessage, response: ServerResponse) => void;
+
 export interface Telemetry {
+  /** The figures as Prometheus takes them; undefined unless they were asked for. */
+  readonly scrape?: Scrape;
   /** Sends what was not sent yet, for at most 5 s, and ends. Safe to call twice. */
   shutdown(): Promise<void>;
 }
 
 const NOTHING: Telemetry = { shutdown: () => Promise.resolve() };
-let running: Telemetry | undefined;
+let running: Promise<Telemetry> | undefined;
 
 /** Whether the standard variables ask for telemetry. */
 export function telemetryAsked(env: NodeJS.ProcessEnv = process.env): boolean {
@@ -44,43 +53,76 @@ export function telemetryAsked(env: NodeJS.ProcessEnv = process.env): boolean {
  * Sets up `@opentelemetry/sdk-node` for this process: OTLP over HTTP and protobuf, batched, flushed when the process ends by itself.
  * The standard `OTEL_*` variables say where to and how much. The second call gives what the first one started. Do not call it
  * beside an SDK of your own: Waybill takes that one by itself.
- * @throws WB_TELEMETRY_MISSING when `@opentelemetry/sdk-node` is not installed
+ * @throws WB_TELEMETRY_MISSING when `@opentelemetry/sdk-node`, or `@opentelemetry/exporter-prometheus` where it is needed, is not installed
  */
 export async function startTelemetry(options: TelemetryOptions = {}): Promise<Telemetry> {
   if (process.env['OTEL_SDK_DISABLED'] === 'true') return NOTHING;
-  running ??= start(await loadSdk(), options);
-  return running;
+  running ??= start(options);
+  try {
+    return await running;
+  } catch (error) {
+    running = undefined;
+    throw error;
+  }
 }
 
-type SdkModule = typeof import('@opentelemetry/sdk-node');
+async function start(options: TelemetryOptions): Promise<Telemetry> {
+  const { service = 'waybill', instrumentations = [], log = openLog('waybill', process.env['WAYBILL_LOG']) } = options;
+  const {
+    NodeSDK: Sdk,
+    resources,
+    metrics,
+  } = await load('@opentelemetry/sdk-node', () => import('@opentelemetry/sdk-node'));
+  const exporter = options.prometheus === true ? await prometheus() : undefined;
+  diag.setLogger(new ExportFaults(log, systemClock), { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true });
+  const serviceName = process.env['OTEL_SERVICE_NAME'] ?? service;
+  let shutdown: () => Promise<void>;
+  // Who asks for nothing but what Prometheus takes sends nothing anywhere.
+  if (telemetryAsked() || exporter === undefined) {
+    const sdk = new Sdk({
+      serviceName,
+      // Not that of the process: its command line may hold the url of a broker, with a password.
+      resourceDetectors: [resources.envDetector, resources.hostDetector, resources.serviceInstanceIdDetector],
+      instrumentations,
+      ...(exporter !== undefined && { metricReaders: [exporter] }),
+    });
+    sdk.start();
+    shutdown = () => sdk.shutdown();
+  } else {
+    const resource = resources.resourceFromAttributes({ 'service.name': serviceName });
+    const provider = new metrics.MeterProvider({ resource, readers: [exporter] });
+    otelMetrics.setGlobalMeterProvider(provider);
+    shutdown = () => provider.shutdown();
+  }
+  const scrape: Scrape | undefined = exporter?.getMetricsRequestHandler.bind(exporter);
+  return { ...flushed(shutdown, log), ...(scrape !== undefined && { scrape }) };
+}
 
-async function loadSdk(): Promise<SdkModule> {
+async function prometheus(): Promise<PrometheusExporter> {
+  const name = '@opentelemetry/exporter-prometheus';
+  const { PrometheusExporter: Exporter } = await load(name, () => import('@opentelemetry/exporter-prometheus'));
+  return new Exporter({ preventServerStart: true, withoutScopeInfo: true });
+}
+
+async function load<Module>(name: string, from: () => Promise<Module>): Promise<Module> {
   try {
-    return await import('@opentelemetry/sdk-node');
+    return await from();
   } catch (thrown) {
     if (!(thrown instanceof Error && 'code' in thrown && thrown.code === 'ERR_MODULE_NOT_FOUND')) throw thrown;
-    throw new WaybillError('WB_TELEMETRY_MISSING', 'telemetry needs the package @opentelemetry/sdk-node', {
+    throw new WaybillError('WB_TELEMETRY_MISSING', `telemetry needs the package ${name}`, {
       cause: thrown,
-      fix: 'Run `npm install @opentelemetry/sdk-node@0.223`.',
+      fix: `Run \`npm install ${name}@0.223\`.`,
     });
   }
 }
 
-function start({ NodeSDK: Sdk, resources }: SdkModule, options: TelemetryOptions): Telemetry {
-  const { service = 'waybill', instrumentations = [], log = openLog('waybill', process.env['WAYBILL_LOG']) } = options;
-  diag.setLogger(new ExportFaults(log, systemClock), { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true });
-  const sdk = new Sdk({
-    serviceName: process.env['OTEL_SERVICE_NAME'] ?? service,
-    // Not that of the process: its command line may hold the url of a broker, with a password.
-    resourceDetectors: [resources.envDetector, resources.hostDetector, resources.serviceInstanceIdDetector],
-    instrumentations,
-  });
-  sdk.start();
+/** Ends once, and by itself when the process has nothing left to do. */
+function flushed(shutdown: () => Promise<void>, log: Log): Telemetry {
   let ending: Promise<void> | undefined;
   const telemetry: Telemetry = {
     shutdown() {
       process.off('beforeExit', flush);
-      ending ??= end(sdk, log);
+      ending ??= end(shutdown, log);
       return ending;
     },
   };
@@ -93,10 +135,10 @@ function start({ NodeSDK: Sdk, resources }: SdkModule, options: TelemetryOptions
   return telemetry;
 }
 
-async function end(sdk: NodeSDK, log: Log): Promise<void> {
+async function end(shutdown: () => Promise<void>, log: Log): Promise<void> {
   const late = new AbortController();
   try {
-    await Promise.race([sdk.shutdown(), pause(systemClock, FLUSH_MS, late.signal)]);
+    await Promise.race([shutdown(), pause(systemClock, FLUSH_MS, late.signal)]);
   } catch (error) {
     log.warn({ error: toError(error).message }, 'the last telemetry was not sent');
   } finally {

@@ -1,4 +1,4 @@
-import { createTraceState, type SpanContext, TraceFlags } from '@opentelemetry/api';
+import { createTraceState, isSpanContextValid, type SpanContext, TraceFlags } from '@opentelemetry/api';
 import { isTraceparent } from '../message.ts';
 import type { Traced } from '../ports/tracing.ts';
 
@@ -15,7 +15,10 @@ export function readContext({ traceparent, tracestate }: Traced): SpanContext | 
 }
 
 /** What messages carry that come of a span. */
-export function writeContext({ traceId, spanId, traceFlags, traceState }: SpanContext): Traced {
+export function writeContext(of: SpanContext): Traced {
+  // Where nobody traces there is no trace, and messages carry on what they carried.
+  if (!isSpanContextValid(of)) return {};
+  const { traceId, spanId, traceFlags, traceState } = of;
   const sampled = (traceFlags & TraceFlags.SAMPLED) !== 0;
   const traceparent = `00-${traceId}-${spanId}-${sampled ? '01' : '00'}`;
   const tracestate = traceState?.serialize();

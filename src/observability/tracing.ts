@@ -3,20 +3,21 @@ import {
   type Context,
   context,
   type Link,
-  type Span as OtelSpan,
   ROOT_CONTEXT,
   SpanKind,
-  SpanStatusCode,
   type Tracer,
   type TracerProvider,
   trace,
 } from '@opentelemetry/api';
 import { WaybillError } from '../errors.ts';
 import { type EncodedMessage, typeRef } from '../message.ts';
-import { MOST_LINKS, type Span, type SpanFailure, type Traced, type Tracing } from '../ports/tracing.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Span, SpanFailure, Traced, Tracing } from '../ports/tracing.ts';
 import type { Death, Delivery, Outgoing } from '../ports/transport.ts';
 import { type Carrier, MessagingAttributes } from './messaging.ts';
-import { readContext, writeContext } from './trace-context.ts';
+import { ProcessMetrics } from './process-metrics.ts';
+import { OpenTelemetrySpan } from './span.ts';
+import { readContext } from './trace-context.ts';
 
 /** Who made the spans. */
 const SCOPE = 'waybill';
@@ -25,6 +26,7 @@ const SCOPE = 'waybill';
 export type TraceStyle = 'joined' | 'linked';
 
 export interface TracingOptions extends Carrier {
+  readonly clock: Clock;
   /** @default joined */
   readonly style?: TraceStyle;
 }
@@ -41,56 +43,87 @@ export function openTracing(options: TracingOptions): Tracing {
   return new OpenTelemetryTracing(options);
 }
 
+/** What a span is made of. */
+interface Spec {
+  readonly name: string;
+  readonly kind: SpanKind;
+  readonly links?: Link[];
+  /** Asked for only where somebody sees them. */
+  readonly attributes: () => Attributes;
+  readonly ended?: (failure: SpanFailure | undefined) => void;
+}
+
 class OpenTelemetryTracing implements Tracing {
   readonly #attributes: MessagingAttributes;
   readonly #joins: boolean;
+  readonly #clock: Clock;
   #tracer: Tracer | undefined;
+  #metrics: ProcessMetrics | undefined;
 
-  constructor({ style = 'joined', ...carrier }: TracingOptions) {
+  constructor({ style = 'joined', clock, ...carrier }: TracingOptions) {
+    this.#clock = clock;
     this.#attributes = new MessagingAttributes(carrier);
     this.#joins = style === 'joined';
   }
 
   get on(): boolean {
     if (this.#tracer !== undefined) return true;
+    this.#metrics ??= ProcessMetrics.find();
     this.#tracer = tracerOf(trace.getTracerProvider());
-    return this.#tracer !== undefined;
+    return this.#tracer !== undefined || this.#metrics !== undefined;
   }
 
   publish(messages: readonly EncodedMessage[], by: string, parent: Traced): Span {
     const [first] = messages;
     const destination = first === undefined ? 'bus' : refOf(first);
-    return this.#start(`publish ${destination}`, SpanKind.PRODUCER, contextOf(parent) ?? context.active(), () => ({
-      ...this.#attributes.of('publish', 'send', destination),
-      ...(messages.length === 1 && first !== undefined
-        ? this.#attributes.message(first)
-        : { 'messaging.batch.message_count': messages.length }),
-      'waybill.service': by,
-    }));
+    return this.#start(contextOf(parent) ?? context.active(), {
+      name: `publish ${destination}`,
+      kind: SpanKind.PRODUCER,
+      attributes: () => ({
+        ...this.#attributes.of('publish', 'send', destination),
+        ...(messages.length === 1 && first !== undefined
+          ? this.#attributes.message(first)
+          : { 'messaging.batch.message_count': messages.length }),
+        'waybill.service': by,
+      }),
+      ...this.#measuresSending('publish', destination, messages.length),
+    });
   }
 
   request(message: EncodedMessage, by: string, parent: Traced): Span {
     const destination = refOf(message);
-    return this.#start(`request ${destination}`, SpanKind.CLIENT, contextOf(parent) ?? context.active(), () => ({
-      ...this.#attributes.of('request', undefined, destination),
-      ...this.#attributes.message(message),
-      'waybill.service': by,
-    }));
+    return this.#start(contextOf(parent) ?? context.active(), {
+      name: `request ${destination}`,
+      kind: SpanKind.CLIENT,
+      attributes: () => ({
+        ...this.#attributes.of('request', undefined, destination),
+        ...this.#attributes.message(message),
+        'waybill.service': by,
+      }),
+      ...this.#measuresSending('request', destination, 1),
+    });
   }
 
   process(delivery: Delivery, attempt: number): Span {
     const { endpoint } = delivery.lease;
-    return this.#take(`process ${endpoint}`, SpanKind.CONSUMER, delivery.message, () =>
-      this.#attributes.delivery(delivery, attempt),
-    );
+    return this.#take(delivery.message, {
+      name: `process ${endpoint}`,
+      kind: SpanKind.CONSUMER,
+      attributes: () => this.#attributes.delivery(delivery, attempt),
+      ...this.#measuresAttempt(delivery, attempt),
+    });
   }
 
   route(name: string, message: EncodedMessage): Span {
-    return this.#take(`route ${name}`, SpanKind.INTERNAL, message, () => ({
-      ...this.#attributes.of('route', 'process', name),
-      ...this.#attributes.message(message),
-      'waybill.route': name,
-    }));
+    return this.#take(message, {
+      name: `route ${name}`,
+      kind: SpanKind.INTERNAL,
+      attributes: () => ({
+        ...this.#attributes.of('route', 'process', name),
+        ...this.#attributes.message(message),
+        'waybill.route': name,
+      }),
+    });
   }
 
   send({ to, message }: Outgoing, of: Span): Span {
@@ -100,111 +133,95 @@ class OpenTelemetryTracing implements Tracing {
         : 'endpoint' in to
           ? ['deliver', to.endpoint]
           : ['reply', refOf(message)];
-    const parent = contextOf(of.context) ?? ROOT_CONTEXT;
-    return this.#start(`${operation} ${destination}`, SpanKind.PRODUCER, parent, () => ({
-      ...this.#attributes.of(operation, 'send', destination),
-      ...this.#attributes.message(message),
-    }));
+    return this.#start(contextOf(of.context) ?? ROOT_CONTEXT, {
+      name: `${operation} ${destination}`,
+      kind: SpanKind.PRODUCER,
+      attributes: () => ({
+        ...this.#attributes.of(operation, 'send', destination),
+        ...this.#attributes.message(message),
+      }),
+    });
   }
 
-  dead(delivery: Delivery, { code, route, attempts }: Death): void {
-    const { endpoint } = delivery.lease;
-    const span = this.#take(`dead-letter ${endpoint}`, SpanKind.INTERNAL, delivery.message, () => ({
-      ...this.#attributes.of('dead-letter', undefined, endpoint),
-      ...this.#attributes.message(delivery.message),
-      'waybill.delivery.attempts': attempts.length,
-      ...(route !== undefined && { 'waybill.route': route }),
-    }));
+  dead({ message, lease }: Delivery, { code, route, attempts }: Death): void {
+    const { endpoint } = lease;
+    const span = this.#take(message, {
+      name: `dead-letter ${endpoint}`,
+      kind: SpanKind.INTERNAL,
+      attributes: () => ({
+        ...this.#attributes.of('dead-letter', undefined, endpoint),
+        ...this.#attributes.message(message),
+        'waybill.delivery.attempts': attempts.length,
+        ...(route !== undefined && { 'waybill.route': route }),
+      }),
+    });
     span.end({ type: code });
   }
 
   redrive(letters: readonly EncodedMessage[], endpoint: string | undefined, by: string): Span {
-    const [first] = letters;
+    const [first, ...others] = letters;
     const destination = endpoint ?? 'bus';
-    const attributes = (): Attributes => ({
-      ...this.#attributes.of('redrive', 'send', destination),
-      ...(letters.length === 1 && first !== undefined ? this.#attributes.message(first) : {}),
-      'waybill.by': by,
-    });
-    const name = `redrive ${destination}`;
-    if (letters.length === 1 && first !== undefined) return this.#take(name, SpanKind.PRODUCER, first, attributes);
-    const span = this.#start(name, SpanKind.PRODUCER, context.active(), attributes);
+    const alone = others.length === 0 ? first : undefined;
+    const spec: Spec = {
+      name: `redrive ${destination}`,
+      kind: SpanKind.PRODUCER,
+      attributes: () => ({
+        ...this.#attributes.of('redrive', 'send', destination),
+        ...(alone !== undefined && this.#attributes.message(alone)),
+        'waybill.by': by,
+      }),
+    };
+    if (alone !== undefined) return this.#take(alone, spec);
+    const span = this.#start(context.active(), spec);
     span.link(letters.map(({ envelope }) => envelope));
     return span;
   }
 
-  /** Part of the trace of a message, with a link to the span that made it; or only that link. */
-  #take(name: string, kind: SpanKind, { envelope }: EncodedMessage, attributes: () => Attributes): Span {
-    const from = readContext(envelope);
-    const parent = from !== undefined && this.#joins ? trace.setSpanContext(ROOT_CONTEXT, from) : ROOT_CONTEXT;
-    return this.#start(name, kind, parent, attributes, from === undefined ? undefined : [{ context: from }]);
+  #measuresSending(operation: string, destination: string, messages: number): Pick<Spec, 'ended'> {
+    const metrics = this.#metrics;
+    if (metrics === undefined) return {};
+    const began = this.#clock.elapsed();
+    const labels = this.#attributes.labels(operation, destination);
+    return {
+      ended: (failure) => {
+        metrics.sent(messages, (this.#clock.elapsed() - began) / 1_000, withFailure(labels, failure));
+      },
+    };
   }
 
-  #start(name: string, kind: SpanKind, parent: Context, attributes: () => Attributes, links?: Link[]): Span {
-    const { on } = this;
-    if (!on || this.#tracer === undefined) throw new TypeError('a span was started while nobody listens');
-    const span = this.#tracer.startSpan(name, { kind, ...(links !== undefined && { links }) }, parent);
+  #measuresAttempt({ message, lease }: Delivery, attempt: number): Pick<Spec, 'ended'> {
+    const metrics = this.#metrics;
+    if (metrics === undefined) return {};
+    const began = this.#clock.elapsed();
+    const labels = this.#attributes.labels('process', lease.endpoint);
+    const lag = attempt === 1 ? (this.#clock.now() - Date.parse(message.envelope.time)) / 1_000 : undefined;
+    metrics.began(lag, labels);
+    return {
+      ended: (failure) => {
+        metrics.processed((this.#clock.elapsed() - began) / 1_000, withFailure(labels, failure));
+      },
+    };
+  }
+
+  /** Part of the trace of a message, with a link to the span that made it; or only that link. */
+  #take({ envelope }: EncodedMessage, spec: Spec): Span {
+    const from = readContext(envelope);
+    if (from === undefined) return this.#start(ROOT_CONTEXT, spec);
+    const parent = this.#joins ? trace.setSpanContext(ROOT_CONTEXT, from) : ROOT_CONTEXT;
+    return this.#start(parent, { ...spec, links: [{ context: from }] });
+  }
+
+  #start(parent: Context, { name, kind, links, attributes, ended }: Spec): Span {
+    const tracer = this.#tracer ?? trace.getTracer(SCOPE);
+    const span = tracer.startSpan(name, { kind, ...(links !== undefined && { links }) }, parent);
     // After the sampler, which goes by the trace, so that what nobody sees costs nothing.
     if (span.isRecording()) span.setAttributes(attributes());
-    return new OpenTelemetrySpan(span, parent, this.#tracer, links);
+    return new OpenTelemetrySpan({ span, parent, tracer, links, ended });
   }
 }
 
-class OpenTelemetrySpan implements Span {
-  readonly recording: boolean;
-  readonly #span: OtelSpan;
-  readonly #parent: Context;
-  readonly #tracer: Tracer;
-  #context: Traced | undefined;
-  readonly #linked: Set<string>;
-
-  constructor(span: OtelSpan, parent: Context, tracer: Tracer, links: readonly Link[] = []) {
-    this.#linked = new Set(links.map(({ context: { spanId } }) => spanId));
-    this.#span = span;
-    this.#parent = parent;
-    this.#tracer = tracer;
-    this.recording = span.isRecording();
-  }
-
-  get context(): Traced {
-    this.#context ??= writeContext(this.#span.spanContext());
-    return this.#context;
-  }
-
-  event(name: string, attributes: Readonly<Record<string, string | number>>): void {
-    this.#span.addEvent(name, attributes);
-  }
-
-  set(attributes: Readonly<Record<string, string | number>>): void {
-    this.#span.setAttributes(attributes);
-  }
-
-  link(others: readonly Traced[]): void {
-    for (const other of others) {
-      const at = readContext(other);
-      if (at === undefined || this.#linked.has(at.spanId) || this.#linked.size >= MOST_LINKS) continue;
-      this.#linked.add(at.spanId);
-      this.#span.addLink({ context: at });
-    }
-  }
-
-  step(label: string): Span {
-    const parent = trace.setSpan(this.#parent, this.#span);
-    const span = this.#tracer.startSpan(label, { attributes: { 'waybill.step': label } }, parent);
-    return new OpenTelemetrySpan(span, parent, this.#tracer);
-  }
-
-  within<Result>(work: () => Result): Result {
-    return context.with(trace.setSpan(this.#parent, this.#span), work);
-  }
-
-  end(failure?: SpanFailure): void {
-    if (failure !== undefined && this.recording) {
-      this.#span.setAttribute('error.type', failure.type);
-      this.#span.setStatus({ code: SpanStatusCode.ERROR, message: failure.type });
-    }
-    this.#span.end();
-  }
+function withFailure(labels: Attributes, failure: SpanFailure | undefined): Attributes {
+  return failure === undefined ? labels : { ...labels, 'error.type': failure.type };
 }
 
 /** The provider of the api hands on to the one of the SDK; until there is one it gives tracers that do nothing. */

@@ -7,6 +7,8 @@ export interface Resources {
    * @throws WB_RESOURCE_MISSING; WB_SOURCE_FAILED (retryable), WB_SOURCE_REFUSED, WB_SOURCE_ANSWER; the reason of `signal`
    */
   ask(source: string, question: Question, signal: AbortSignal): Promise<Answer>;
+  /** Sources that were asked, and whether each is left alone because it failed time after time. */
+  breakers(): ReadonlyMap<string, boolean>;
   /** Finishes what is under way and frees everything. Safe to call twice. */
   close(): Promise<void>;
 }
@@ -27,6 +29,8 @@ export type Answer = { readonly data: unknown } | undefined;
 
 /** What can be asked, in whatever way. */
 export interface Source {
+  /** Whether it is left alone for a while. @default never */
+  readonly open?: boolean;
   ask(question: Question, signal: AbortSignal): Promise<Answer>;
   /** Finishes what is under way and frees everything. Safe to call twice. */
   close(): Promise<void>;

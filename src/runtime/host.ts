@@ -116,6 +116,11 @@ export class Host implements AsyncDisposable {
     );
   }
 
+  /** Sources that routes of this process asked, and whether each is left alone because it failed time after time. */
+  get breakers(): ReadonlyMap<string, boolean> {
+    return this.#resources.breakers();
+  }
+
   /** Deliveries that were given up. */
   get dead(): Office {
     return new TracedOffice(this.transport.dead, this.tracing);

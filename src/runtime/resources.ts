@@ -13,6 +13,7 @@ export interface ResourceParts {
 export class ProcessResources implements Resources {
   readonly #parts: ResourceParts;
   readonly #sources = new Map<string, Promise<Source>>();
+  readonly #opened = new Map<string, Source>();
   #closed: Promise<void> | undefined;
 
   constructor(parts: ResourceParts = {}) {
@@ -38,7 +39,13 @@ export class ProcessResources implements Resources {
       }
       this.#sources.set(name, source);
     }
-    return (await source).ask(question, signal);
+    const opened = await source;
+    this.#opened.set(name, opened);
+    return opened.ask(question, signal);
+  }
+
+  breakers(): ReadonlyMap<string, boolean> {
+    return new Map([...this.#opened].map(([name, { open = false }]) => [name, open]));
   }
 
   close(): Promise<void> {

@@ -4,13 +4,13 @@
  */
 import { trace } from '@opentelemetry/api';
 import { connect } from '../../src/index.ts';
-import { startTelemetry } from '../../src/telemetry.ts';
+import { serveOperations, startTelemetry } from '../../src/telemetry.ts';
 import { testLog } from './targets.ts';
 import type { ShopOrder } from './traced.ts';
 import { untyped } from './untyped.ts';
 
 const [, , name = '', config = '.'] = process.argv;
-const telemetry = await startTelemetry({ service: name, log: testLog });
+const telemetry = await startTelemetry({ service: name, log: testLog, prometheus: true });
 const service = await connect({ service: name, config, log: testLog });
 const mine = untyped(service);
 
@@ -44,6 +44,14 @@ if (name === 'finance') mine.handle('finance.pick.summary@1', () => undefined);
 if (name === 'pricing') mine.respond('pricing.quote@1', () => ({ price: 12 }));
 await mine.start();
 
+async function scraped(): Promise<string> {
+  const scrape = telemetry.scrape ?? 'no figures';
+  const of = { transport: service.transport, outdated: undefined };
+  await using operations = await serveOperations({ of, scrape, port: 0 });
+  const response = await fetch(`http://127.0.0.1:${String(operations.port)}/metrics`);
+  return response.text();
+}
+
 async function carryOut(order: ShopOrder): Promise<void> {
   switch (order.do) {
     case 'publish': {
@@ -57,6 +65,9 @@ async function carryOut(order: ShopOrder): Promise<void> {
     case 'request':
       await mine.request(order.type, order.data);
       return;
+    case 'scrape':
+      process.send?.(`figures ${await scraped()}`);
+      return;
     case 'close':
       await service.close();
       await telemetry.shutdown();
@@ -67,7 +78,7 @@ process.on('message', (order: ShopOrder) => {
   carryOut(order).then(
     () => {
       if (order.do === 'close') process.disconnect();
-      else process.send?.('done');
+      else if (order.do !== 'scrape') process.send?.('done');
     },
     (error: unknown) => {
       process.send?.(String(error));

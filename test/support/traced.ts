@@ -30,13 +30,16 @@ export async function writeTraced(folder: string, options: { bus: string; transp
     'waybill.yaml': `bus: ${options.bus}
 transport: ${options.transport}
 ${options.transport.startsWith('amqp') ? 'store: embedded:.store\n' : ''}services:
-  shop: { publishes: [shop.order.placed@1, pricing.quote@1, warehouse.item.picked@1] }
+  shop: { publishes: [shop.order.placed@1, shop.order.moved@1, pricing.quote@1, warehouse.item.picked@1] }
   oms: { receives: [oms.order.create@1], publishes: [oms.order.accepted@1] }
   mail: { receives: [oms.order.accepted@1], retry: { attempts: 3, delay: 20ms, factor: 1, max: 20ms } }
   warehouse: { receives: [warehouse.item.pick@1] }
   finance: { receives: [finance.pick.summary@1] }
   pricing: { receives: [pricing.quote@1] }
   legacy: { publishes: [shop.order.placed@1], client: plain }
+sources:
+  # Nobody listens there.
+  geo: { http: 'http://127.0.0.1:1/{key}', response: pricing.quoted@1, retry: { attempts: 1, delay: 1s } }
 `,
     'schemas/shop/order.placed.v1.json': schema(
       { id: TEXT, card: { ...TEXT, 'x-sensitive': true }, lines: LINES },
@@ -45,6 +48,7 @@ ${options.transport.startsWith('amqp') ? 'store: embedded:.store\n' : ''}service
         'x-key': '/id',
       },
     ),
+    'schemas/shop/order.moved.v1.json': schema({ id: TEXT }, ['id'], { 'x-key': '/id' }),
     'schemas/oms/order.create.v1.json': schema({ orderId: TEXT }, ['orderId'], { 'x-key': '/orderId' }),
     'schemas/oms/order.accepted.v1.json': schema({ orderId: TEXT }, ['orderId'], { 'x-key': '/orderId' }),
     'schemas/warehouse/item.pick.v1.json': schema({ sku: TEXT }, ['sku'], { 'x-key': '/sku' }),
@@ -75,6 +79,12 @@ steps:
   - map: { to: finance.pick.summary@1, set: { orderId: data.orderId, picks: size(vars.picked) } }
 to: finance
 `,
+    'routes/moves.yaml': `from: shop.order.moved@1
+steps:
+  - enrich: { source: geo, key: data.id, as: place }
+  - map: { to: oms.order.create@1, set: { orderId: data.id } }
+to: oms
+`,
     'routes/quotes.yaml': 'from: pricing.quote@1\nto: pricing\n',
   };
   for (const [name, text] of Object.entries(files)) {
@@ -88,6 +98,8 @@ export type ShopOrder =
   | { readonly do: 'publish'; readonly type: string; readonly data: object; readonly traceparent?: string }
   | { readonly do: 'publishMany'; readonly type: string; readonly data: readonly object[] }
   | { readonly do: 'request'; readonly type: string; readonly data: object }
+  /** Answers with the figures of the process, as Prometheus takes them. */
+  | { readonly do: 'scrape' }
   | { readonly do: 'close' };
 
 /** A process of a service of the bus, with telemetry. */
@@ -111,14 +123,22 @@ export class TracedProcess implements AsyncDisposable {
     await this.#answer();
   }
 
-  async #answer(): Promise<void> {
+  async scrape(): Promise<string> {
+    this.#child.send({ do: 'scrape' } satisfies ShopOrder);
+    return this.#answer('figures ');
+  }
+
+  /** @param before what comes in front of it */
+  async #answer(before = ''): Promise<string> {
     const ended = new AbortController();
     const exit = once(this.#child, 'exit', { signal: ended.signal }).then(() => {
       throw new Error('a traced process ended');
     });
     try {
       const [answer] = (await Promise.race([once(this.#child, 'message'), exit])) as unknown[];
-      if (answer !== 'done') throw new Error(String(answer));
+      const text = String(answer);
+      if (text !== 'done' && (before === '' || !text.startsWith(before))) throw new Error(text);
+      return text.slice(before.length);
     } finally {
       ended.abort();
       exit.catch(() => undefined);

@@ -65,6 +65,7 @@ export class HttpSource implements Source {
   readonly #agent: Agent;
   readonly #policy: IPolicy;
   readonly #cache: LRUCache<string, Kept> | undefined;
+  #open = false;
   #closed: Promise<void> | undefined;
 
   constructor(options: HttpSourceOptions) {
@@ -77,12 +78,14 @@ export class HttpSource implements Source {
       breaker: new ConsecutiveBreaker(breaker.failures),
     });
     breaking.onBreak(() => {
+      this.#open = true;
       log.warn(
         { source: name },
         `the source ${name} failed ${String(breaker.failures)} times in a row and is left alone`,
       );
     });
     breaking.onReset(() => {
+      this.#open = false;
       log.info({ source: name }, `the source ${name} is back`);
     });
     this.#policy = wrap(
@@ -94,6 +97,10 @@ export class HttpSource implements Source {
       bulkhead(concurrency, Number.POSITIVE_INFINITY),
     );
     if (cache !== undefined) this.#cache = new LRUCache({ max: cache.max, ttl: cache.forMs });
+  }
+
+  get open(): boolean {
+    return this.#open;
   }
 
   async ask(question: Question, signal: AbortSignal): Promise<Answer> {

@@ -112,6 +112,11 @@ export class Publisher {
     void this.#run();
   }
 
+  /** Messages on their way that are not confirmed yet. */
+  get unconfirmed(): number {
+    return this.#messages;
+  }
+
   /**
    * Resolves when all are confirmed.
    * @param deadlineMs Infinity waits as long as it takes

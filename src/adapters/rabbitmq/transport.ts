@@ -478,6 +478,7 @@ class RabbitTransport implements Transport {
         'transport.parcels': sent.parcels,
         'transport.messages': sent.messages,
         'transport.refused': sent.refused,
+        'transport.unconfirmed': this.#parts?.publisher.unconfirmed ?? 0,
       },
       letters: letters.snapshot(),
       consumers: [...this.#consumers].map(({ endpoint, inHand, buffered, state, seats }) => ({

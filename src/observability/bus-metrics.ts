@@ -1,0 +1,97 @@
+import { type BatchObservableResult, type Meter, metrics, type Observable } from '@opentelemetry/api';
+import { toError } from '../errors.ts';
+import type { Log } from '../ports/log.ts';
+import type { EndpointStats, Transport, TransportStats } from '../ports/transport.ts';
+import { BUS_METRICS } from './metric-table.ts';
+
+type Name = keyof typeof BUS_METRICS;
+type Labels = Readonly<Record<string, string>>;
+
+export interface ObservedBus {
+  readonly transport: Transport;
+  /** Of sources that were asked: whether each is left alone. */
+  readonly breakers: ReadonlyMap<string, boolean>;
+  readonly log: Log;
+}
+
+/**
+ * Tells the figures of the bus whenever they are collected, to whatever SDK the process has. The bus is asked then, and not
+ * before, so that nothing is counted twice.
+ * @returns ends it
+ */
+export function observeBus(bus: ObservedBus): () => void {
+  const { transport, log } = bus;
+  const meter = metrics.getMeter('waybill');
+  const instruments = instrumentsOf(meter);
+  const observe = async (result: BatchObservableResult): Promise<void> => {
+    const tell = (name: Name, value: number, labels: Labels = {}): void => {
+      const instrument = instruments.get(name);
+      if (instrument !== undefined) result.observe(instrument, value, labels);
+    };
+    const { connected, blocked } = transport.status();
+    tell('connected', connected ? 1 : 0);
+    tell('blocked', blocked === undefined ? 0 : 1);
+    for (const [source, open] of bus.breakers) tell('breaker', open ? 1 : 0, { source });
+    // Without a connection there is nothing to ask, and what is not told is not taken for zero.
+    if (!connected) return;
+    try {
+      tellStats(await transport.stats(), tell);
+    } catch (error) {
+      log.debug({ error: toError(error).message }, 'the figures of the bus could not be had for the moment');
+    }
+  };
+  const all = [...instruments.values()];
+  meter.addBatchObservableCallback(observe, all);
+  return () => {
+    meter.removeBatchObservableCallback(observe, all);
+  };
+}
+
+function instrumentsOf(meter: Meter): ReadonlyMap<Name, Observable> {
+  return new Map(
+    (Object.keys(BUS_METRICS) as Name[]).map((key) => {
+      const { name, kind, unit, describe } = BUS_METRICS[key];
+      const options = { unit, description: describe };
+      const instrument =
+        kind === 'counter' ? meter.createObservableCounter(name, options) : meter.createObservableGauge(name, options);
+      return [key, instrument];
+    }),
+  );
+}
+
+type Tell = (name: Name, value: number, labels?: Labels) => void;
+
+function tellStats({ endpoints, dead, parked, delayed, tallies }: TransportStats, tell: Tell): void {
+  tell('dead', dead);
+  tell('parked', parked);
+  tell('scheduled', delayed);
+  for (const endpoint of endpoints) tellEndpoint(endpoint, tell);
+  for (const [counter, value] of Object.entries(tallies)) {
+    const [scope, what, outcome] = counter.split('.');
+    // Names of routes and services have no dots.
+    if (scope === 'route' && what !== undefined && outcome !== undefined)
+      tell('routes', value, { route: what, outcome });
+    else if (scope === 'service' && what !== undefined && outcome === 'published')
+      tell('published', value, { service: what });
+    else if (counter === 'transport.unconfirmed') tell('unconfirmed', value);
+  }
+}
+
+function tellEndpoint(stats: EndpointStats, tell: Tell): void {
+  const { name, waiting, inHand, delayed, consumers, states, attended = [], outcomes } = stats;
+  const endpoint = { endpoint: name };
+  tell('backlog', waiting, endpoint);
+  tell('inHand', inHand, endpoint);
+  tell('delayed', delayed, endpoint);
+  tell('consumers', consumers, endpoint);
+  tell(
+    'heldKeys',
+    states.reduce((sum, { heldKeys }) => sum + heldKeys, 0),
+    endpoint,
+  );
+  tell('paused', states.some(({ paused }) => paused !== undefined) ? 1 : 0, endpoint);
+  for (const [outcome, value] of Object.entries(outcomes)) tell('outcomes', value, { ...endpoint, outcome });
+  const attached = new Map<number, number>();
+  for (const { partitions } of attended) for (const n of partitions) attached.set(n, (attached.get(n) ?? 0) + 1);
+  for (const [partition, value] of attached) tell('attended', value, { ...endpoint, partition: String(partition) });
+}
