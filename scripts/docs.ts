@@ -3,6 +3,7 @@ import { commandsPage } from './docs/commands.ts';
 import { configurationPage } from './docs/configuration.ts';
 import { errorsPage } from './docs/errors.ts';
 import { expressionsPage } from './docs/expressions.ts';
+import { metricsPage } from './docs/metrics.ts';
 import { routesPage } from './docs/routes.ts';
 import { schemaFiles } from './docs/schemas.ts';
 import { demoTypes } from './docs/types.ts';
@@ -19,6 +20,7 @@ const files: Readonly<Record<string, () => string | Promise<string>>> = {
   'docs/reference/configuration.md': configurationPage,
   'docs/reference/errors.md': errorsPage,
   'docs/reference/expressions.md': expressionsPage,
+  'docs/reference/metrics.md': metricsPage,
   'docs/reference/routes.md': routesPage,
   'docs/reference/wire.md': wirePage,
   ...schemaFiles(),

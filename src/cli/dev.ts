@@ -1,15 +1,19 @@
 import { type CheckedConfiguration, type Host, watchConfiguration } from '../index.ts';
 import type { ExitName } from './exit-codes.ts';
+import { type HttpOptions, operated, readAddress } from './operations.ts';
 import { type GlobalOptions, operator, showFaults, terminalLog, untilStopped, withConfiguredBus } from './session.ts';
 import { count, type Terminal } from './terminal.ts';
 
 /** The whole bus in one process: applies the configuration, runs the router, and goes on with what is edited. */
-export async function dev(terminal: Terminal, options: GlobalOptions): Promise<ExitName> {
+export async function dev(terminal: Terminal, options: GlobalOptions & HttpOptions): Promise<ExitName> {
+  const { http } = options;
+  if (http !== undefined) readAddress(http);
   const stopped = untilStopped();
   return withConfiguredBus<ExitName>(
     terminal,
     options,
-    async (host, checked) => {
+    async (host, checked, telemetry) => {
+      await using _operations = await operated(terminal, host, telemetry, http);
       await host.apply(operator());
       await host.startRouter();
       let last = Promise.resolve();
@@ -29,7 +33,7 @@ export async function dev(terminal: Terminal, options: GlobalOptions): Promise<E
       await last;
       return 'ok';
     },
-    terminalLog(terminal, 'info'),
+    { log: terminalLog(terminal, 'info'), prometheus: http !== undefined },
   );
 }
 

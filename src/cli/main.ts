@@ -7,16 +7,18 @@ import type { DeadAuditOptions } from './dead-audit.ts';
 import { EXIT_CODES, type ExitName, exitCodesText } from './exit-codes.ts';
 import type { GrantsOptions } from './grants.ts';
 import type { InitPluginOptions } from './init-plugin.ts';
+import type { HttpOptions } from './operations.ts';
 import type { PlanOptions } from './plan.ts';
 import type { PublishOptions } from './publish.ts';
 import type { PullOptions } from './pull.ts';
-import type { RunOptions } from './run.ts';
 import type { GlobalOptions } from './session.ts';
 import type { StepsOptions } from './steps.ts';
 import type { TailOptions } from './tail.ts';
 import type { Terminal } from './terminal.ts';
 import type { TypesOptions } from './types.ts';
 import { version } from './version.ts';
+
+const HTTP = 'serve /live, /ready and /metrics at a port of loopback, or at host:port';
 
 /** The command line. Each command is loaded when it is called, and nothing of the bus before. */
 function program(): Command {
@@ -102,18 +104,21 @@ function program(): Command {
       await call(own, self, async (terminal, options) => (await import('./pull.ts')).pull(terminal, options));
     });
 
-  command(root, 'dev', 'Run the whole bus in one process, and go on with every edit.', ['waybill dev']).action(
-    async (own: object, self: Command) => {
+  command(root, 'dev', 'Run the whole bus in one process, and go on with every edit.', [
+    'waybill dev',
+    'waybill dev --http 9464',
+  ])
+    .option('--http <address>', HTTP)
+    .action(async (own: HttpOptions, self: Command) => {
       await call(own, self, async (terminal, options) => (await import('./dev.ts')).dev(terminal, options));
-    },
-  );
+    });
 
   command(root, 'run', 'Run the router. Refuses to when the plan is not the applied one.', [
     'waybill run --url amqp://broker',
     'waybill run --http 0.0.0.0:9464',
   ])
-    .option('--http <address>', 'serve /live, /ready and /metrics at a port of loopback, or at host:port')
-    .action(async (own: RunOptions, self: Command) => {
+    .option('--http <address>', HTTP)
+    .action(async (own: HttpOptions, self: Command) => {
       await call(own, self, async (terminal, options) => (await import('./run.ts')).run(terminal, options));
     });
 

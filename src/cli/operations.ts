@@ -9,6 +9,11 @@ import {
 } from '../telemetry.ts';
 import type { Terminal } from './terminal.ts';
 
+export interface HttpOptions {
+  /** Where health and figures are served: a port, or host:port. */
+  readonly http?: string;
+}
+
 /** Where a command serves `/live`, `/ready` and `/metrics`. */
 export interface HttpAddress {
   readonly host?: string;

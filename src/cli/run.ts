@@ -1,16 +1,11 @@
 import { type Host, openBus } from '../index.ts';
 import type { ExitName } from './exit-codes.ts';
-import { observed, operated, readAddress } from './operations.ts';
+import { type HttpOptions, observed, operated, readAddress } from './operations.ts';
 import { type GlobalOptions, soundConfiguration, untilStopped } from './session.ts';
 import type { Terminal } from './terminal.ts';
 
-export interface RunOptions extends GlobalOptions {
-  /** Where health and figures are served: a port, or host:port. */
-  readonly http?: string;
-}
-
 /** Runs the router until the process is asked to stop. It refuses to when its plan is not the applied one. */
-export async function run(terminal: Terminal, options: RunOptions): Promise<ExitName> {
+export async function run(terminal: Terminal, options: GlobalOptions & HttpOptions): Promise<ExitName> {
   const { env, config, url, http } = options;
   if (http !== undefined) readAddress(http);
   const stopped = untilStopped();

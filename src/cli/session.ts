@@ -10,6 +10,7 @@ import {
   type Plan,
   showFault,
 } from '../index.ts';
+import type { Telemetry, TelemetryOptions } from '../telemetry.ts';
 import { observed } from './operations.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -35,18 +36,19 @@ export async function withBus<T>(
 
 /**
  * Opens the bus of the configuration, for commands that put it into force. Faults are shown in their places.
- * @param log @default what people need to see, as text
+ * @param options without them the log is what people need to see, as text
  */
 export async function withConfiguredBus<T>(
   terminal: Terminal,
   globals: GlobalOptions,
-  use: (host: Host, checked: CheckedConfiguration) => Promise<T>,
-  log: Log = terminalLog(terminal),
+  use: (host: Host, checked: CheckedConfiguration, telemetry: Telemetry | undefined) => Promise<T>,
+  options: Pick<TelemetryOptions, 'log' | 'prometheus'> = {},
 ): Promise<T> {
+  const { log = terminalLog(terminal), prometheus = false } = options;
   const checked = await soundConfiguration(terminal, globals);
-  return observed({ service: 'waybill', log }, async () => {
+  return observed({ service: 'waybill', log, prometheus }, async (telemetry) => {
     const host = await openBus({ ...busOptions(globals), config: checked.root, log });
-    return closing(host, (open) => use(open, checked));
+    return closing(host, (open) => use(open, checked, telemetry));
   });
 }
 

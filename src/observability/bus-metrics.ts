@@ -1,6 +1,7 @@
 import { type BatchObservableResult, type Meter, metrics, type Observable } from '@opentelemetry/api';
 import { toError } from '../errors.ts';
 import type { Log } from '../ports/log.ts';
+import type { Topology } from '../ports/topology.ts';
 import type { EndpointStats, Transport, TransportStats } from '../ports/transport.ts';
 import { BUS_METRICS } from './metric-table.ts';
 
@@ -11,6 +12,7 @@ export interface ObservedBus {
   readonly transport: Transport;
   /** Of sources that were asked: whether each is left alone. */
   readonly breakers: ReadonlyMap<string, boolean>;
+  readonly plan: { readonly topology: Topology };
   readonly log: Log;
 }
 
@@ -35,7 +37,7 @@ export function observeBus(bus: ObservedBus): () => void {
     // Without a connection there is nothing to ask, and what is not told is not taken for zero.
     if (!connected) return;
     try {
-      tellStats(await transport.stats(), tell);
+      tellStats(await transport.stats(), bus.plan.topology, tell);
     } catch (error) {
       log.debug({ error: toError(error).message }, 'the figures of the bus could not be had for the moment');
     }
@@ -61,11 +63,13 @@ function instrumentsOf(meter: Meter): ReadonlyMap<Name, Observable> {
 
 type Tell = (name: Name, value: number, labels?: Labels) => void;
 
-function tellStats({ endpoints, dead, parked, delayed, tallies }: TransportStats, tell: Tell): void {
+function tellStats(stats: TransportStats, { endpoints: planned }: Topology, tell: Tell): void {
+  const { endpoints, dead, parked, delayed, tallies } = stats;
   tell('dead', dead);
   tell('parked', parked);
   tell('scheduled', delayed);
-  for (const endpoint of endpoints) tellEndpoint(endpoint, tell);
+  const partitions = new Map(planned.map(({ name, partitions: count }) => [name, count]));
+  for (const endpoint of endpoints) tellEndpoint(endpoint, partitions.get(endpoint.name) ?? 0, tell);
   for (const [counter, value] of Object.entries(tallies)) {
     const [scope, what, outcome] = counter.split('.');
     // Names of routes and services have no dots.
@@ -77,8 +81,8 @@ function tellStats({ endpoints, dead, parked, delayed, tallies }: TransportStats
   }
 }
 
-function tellEndpoint(stats: EndpointStats, tell: Tell): void {
-  const { name, waiting, inHand, delayed, consumers, states, attended = [], outcomes } = stats;
+function tellEndpoint(stats: EndpointStats, partitions: number, tell: Tell): void {
+  const { name, waiting, inHand, delayed, consumers, states, attended, outcomes } = stats;
   const endpoint = { endpoint: name };
   tell('backlog', waiting, endpoint);
   tell('inHand', inHand, endpoint);
@@ -91,7 +95,9 @@ function tellEndpoint(stats: EndpointStats, tell: Tell): void {
   );
   tell('paused', states.some(({ paused }) => paused !== undefined) ? 1 : 0, endpoint);
   for (const [outcome, value] of Object.entries(outcomes)) tell('outcomes', value, { ...endpoint, outcome });
-  const attached = new Map<number, number>();
-  for (const { partitions } of attended) for (const n of partitions) attached.set(n, (attached.get(n) ?? 0) + 1);
-  for (const [partition, value] of attached) tell('attended', value, { ...endpoint, partition: String(partition) });
+  if (attended === undefined) return;
+  for (let partition = 0; partition < partitions; partition++) {
+    const attached = attended.filter((process) => process.partitions.includes(partition));
+    tell('attended', attached.length, { ...endpoint, partition: String(partition) });
+  }
 }

@@ -17,7 +17,7 @@ export class TracedBus implements AsyncDisposable {
   readonly url: string | undefined;
   #router: Called | undefined;
   #topology: Topology | undefined;
-  readonly #processes: TracedProcess[] = [];
+  readonly #processes = new Map<string, TracedProcess>();
 
   private constructor(collector: OtlpCollector, folder: WorkFolder, name: string, url: string | undefined) {
     this.collector = collector;
@@ -45,6 +45,13 @@ export class TracedBus implements AsyncDisposable {
     return this.collector.environment;
   }
 
+  /** The one of a service that was started. */
+  process(name: string): TracedProcess {
+    const process = this.#processes.get(name);
+    if (process === undefined) throw new Error(`${name} was not started`);
+    return process;
+  }
+
   /** What the router serves. */
   async get(path: string): Promise<{ readonly status: number; readonly text: string }> {
     const [, port = ''] = /"event":"http".*"port":(\d+)/.exec(this.#router?.stdout ?? '') ?? [];
@@ -54,7 +61,7 @@ export class TracedBus implements AsyncDisposable {
 
   async service(name: string): Promise<TracedProcess> {
     const process = await TracedProcess.start(name, this.folder.path, this.environment);
-    this.#processes.push(process);
+    this.#processes.set(name, process);
     return process;
   }
 
@@ -65,7 +72,7 @@ export class TracedBus implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const process of this.#processes.reverse()) await process[Symbol.asyncDispose]();
+    for (const process of [...this.#processes.values()].reverse()) await process[Symbol.asyncDispose]();
     await this.#router?.stop('SIGTERM');
     if (this.url !== undefined && this.#topology !== undefined) await removeBus(this.url, this.#topology);
     await this.folder[Symbol.asyncDispose]();

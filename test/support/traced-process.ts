@@ -49,7 +49,7 @@ async function scraped(): Promise<string> {
   const of = { transport: service.transport, outdated: undefined };
   await using operations = await serveOperations({ of, scrape, port: 0 });
   const response = await fetch(`http://127.0.0.1:${String(operations.port)}/metrics`);
-  return response.text();
+  return await response.text();
 }
 
 async function carryOut(order: ShopOrder): Promise<void> {
