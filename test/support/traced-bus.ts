@@ -37,7 +37,8 @@ export class TracedBus implements AsyncDisposable {
     }
     bus.#router = await Called.start(['run', '--json', '--http', '0'], { cwd: bus.folder.path, env: bus.environment });
     await bus.#router.says('"started"');
-    for (const service of SERVICES) await bus.service(service);
+    for (const service of SERVICES)
+      await bus.service(service, service === 'finance' ? { WAYBILL_TRACES: 'linked' } : {});
     return bus;
   }
 
@@ -59,8 +60,8 @@ export class TracedBus implements AsyncDisposable {
     return { status: response.status, text: await response.text() };
   }
 
-  async service(name: string): Promise<TracedProcess> {
-    const process = await TracedProcess.start(name, this.folder.path, this.environment);
+  async service(name: string, env: Readonly<Record<string, string>> = {}): Promise<TracedProcess> {
+    const process = await TracedProcess.start(name, this.folder.path, { ...this.environment, ...env });
     this.#processes.set(name, process);
     return process;
   }
