@@ -12,8 +12,9 @@ import { benchRabbit } from './rabbitmq/main.ts';
 import { type Row, report } from './report.ts';
 import type { Result } from './result.ts';
 import type { ScenarioAnswer, ScenarioRequest } from './scenario.ts';
+import { benchTelemetry } from './telemetry.ts';
 
-const USAGE = `npm run bench <embedded | rabbitmq | amqp://...> [-- options]
+const USAGE = `npm run bench <embedded | rabbitmq | telemetry | amqp://...> [-- options]
 
   rabbitmq starts a broker of its own; amqp://... takes one that is there, on which it leaves queues named bench*
 
@@ -25,6 +26,11 @@ const USAGE = `npm run bench <embedded | rabbitmq | amqp://...> [-- options]
   --count <n>      messages of a run of throughput (default 200000)
   --memory <n>     messages of the memory run, 0 to leave it out (default 2000000)
   --only <name>    one scenario: "one hop", "inline route", "lone publish", "memory"
+
+  of telemetry, which compares with none, on both transports, and takes about 10 minutes:
+  --count <n>      messages of a run (default 60000)
+  --rounds <n>     pairs (default 10)
+  --only <name>    embedded or rabbitmq
 
   of rabbitmq, which compares with amqplib by hand and takes about 8 minutes:
   --quick          3 rounds of one hop with uniform keys: half a minute
@@ -54,7 +60,7 @@ const program = await transpile(['src', 'bench', 'test/support']);
 
 async function main(): Promise<void> {
   const [wanted] = positionals;
-  if (values.help || wanted === undefined || !/^(embedded|rabbitmq|amqps?:.*)$/.test(wanted)) {
+  if (values.help || wanted === undefined || !/^(embedded|rabbitmq|telemetry|amqps?:.*)$/.test(wanted)) {
     process.stderr.write(USAGE);
     process.exitCode = values.help ? 0 : 2;
     return;
@@ -63,10 +69,40 @@ async function main(): Promise<void> {
     await measure();
     return;
   }
+  if (wanted === 'telemetry') {
+    await measureTelemetry();
+    return;
+  }
   const broker = wanted === 'rabbitmq' ? await obtainBroker() : undefined;
   if (wanted === 'rabbitmq' && broker === undefined) throw new Error(`no RabbitMQ: ${HOW_TO_GET_ONE}`);
   try {
     await measureRabbit(broker?.url ?? wanted, broker?.node);
+  } finally {
+    await broker?.dispose();
+  }
+}
+
+async function measureTelemetry(): Promise<void> {
+  const { only, json } = values;
+  const broker = only === 'embedded' ? undefined : await obtainBroker();
+  if (only === 'rabbitmq' && broker === undefined) throw new Error(`no RabbitMQ: ${HOW_TO_GET_ONE}`);
+  try {
+    const facts = await ask({ name: 'machine', count: 0, transport: 'embedded' });
+    if (!('machine' in facts)) throw new Error('the machine did not answer');
+    await benchTelemetry(
+      {
+        rounds: Number(values.rounds ?? 10),
+        count: Number(values.count ?? 60_000),
+        transports: [
+          ...(only === 'rabbitmq' ? [] : [{ name: 'embedded', url: 'embedded' }]),
+          ...(broker === undefined ? [] : [{ name: 'rabbitmq', url: broker.url }]),
+        ],
+        ask,
+        sink: program.file('bench/telemetry-sink.ts'),
+        json,
+      },
+      facts.machine,
+    );
   } finally {
     await broker?.dispose();
   }
@@ -125,12 +161,12 @@ function show(machine: Machine, rows: readonly Row[]): void {
 }
 
 /** Runs a scenario in a process of its own. */
-function ask(request: ScenarioRequest): Promise<ScenarioAnswer> {
+function ask(request: ScenarioRequest, env: Readonly<Record<string, string>> = {}): Promise<ScenarioAnswer> {
   return new Promise((resolve, reject) => {
     const profile = values.profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${values.profile}`];
     const child = fork(program.file('bench/scenario.ts'), {
       execArgv: profile,
-      env: { ...process.env, WAYBILL_LOG: process.env['WAYBILL_LOG'] ?? 'error' },
+      env: { ...process.env, WAYBILL_LOG: process.env['WAYBILL_LOG'] ?? 'error', ...env },
     });
     child.once('message', (answer: ScenarioAnswer) => {
       resolve(answer);

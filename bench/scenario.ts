@@ -1,4 +1,6 @@
 /** One run of one scenario in a process of its own, so that none warms up or fills the memory of another. */
+
+import { startTelemetry, telemetryAsked } from '../src/telemetry.ts';
 import { bare } from './bare.ts';
 import { hop, lone, memory } from './hop.ts';
 import { type Machine, machine } from './machine.ts';
@@ -12,7 +14,17 @@ export interface ScenarioRequest {
 
 export type ScenarioAnswer = { readonly result: Result } | { readonly machine: Machine } | { readonly error: string };
 
-async function run({ name, count, transport }: ScenarioRequest): Promise<ScenarioAnswer> {
+async function run(request: ScenarioRequest): Promise<ScenarioAnswer> {
+  // Flushing is not measured: the rate ends with the last settlement.
+  const telemetry = telemetryAsked() ? await startTelemetry({ service: 'bench' }) : undefined;
+  try {
+    return await runScenario(request);
+  } finally {
+    await telemetry?.shutdown();
+  }
+}
+
+async function runScenario({ name, count, transport }: ScenarioRequest): Promise<ScenarioAnswer> {
   switch (name) {
     case 'machine':
       return { machine: machine() };

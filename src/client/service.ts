@@ -5,7 +5,7 @@ import type { EncodedMessage, Message, TypeRef } from '../message.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
-import { failureOf, NO_TRACING, retrace, type Traced, type Tracing } from '../ports/tracing.ts';
+import { failureOf, NO_TRACING, retrace, type Span, type Traced, type Tracing } from '../ports/tracing.ts';
 import type { Outgoing, Transport } from '../ports/transport.ts';
 import { CLOSE_MS, Dispatcher } from '../runtime/dispatcher.ts';
 import type { LazyStore } from '../runtime/lazy-store.ts';
@@ -344,27 +344,23 @@ export class Service implements AsyncDisposable {
     return this.#sendTraced(outgoing, parent, (traced) => transport.send(traced, options));
   }
 
-  async #sendTraced(
+  #sendTraced(
     outgoing: readonly Outgoing[],
     parent: Traced,
     send: (outgoing: readonly Outgoing[]) => Promise<void>,
   ): Promise<void> {
     const messages = outgoing.map(({ message }) => message);
     const span = this.#tracing.publish(messages, this.name, parent);
+    const { context } = span;
     const alone = outgoing.length === 1;
-    try {
-      await send(
-        outgoing.map((each) => {
-          // What one of several says of itself is its own.
-          const stays = !alone && each.message.envelope.traceparent !== undefined;
-          return stays ? each : { ...each, message: retrace(each.message, span.context) };
-        }),
-      );
-    } catch (thrown) {
-      span.end(failureOf(thrown));
-      throw thrown;
-    }
-    span.end();
+    const sent = send(
+      outgoing.map((each) => {
+        // What one of several says of itself is its own.
+        const stays = !alone && each.message.envelope.traceparent !== undefined;
+        return stays ? each : { ...each, message: retrace(each.message, context) };
+      }),
+    );
+    return span.passive ? sent : endedWith(sent, span);
   }
 
   #definition(): ServiceDefinition {
@@ -377,6 +373,16 @@ export class Service implements AsyncDisposable {
   #open(): void {
     if (this.#closing !== undefined) throw new WaybillError('WB_CLOSED', `the service ${this.name} is closed`);
   }
+}
+
+async function endedWith(sent: Promise<void>, span: Span): Promise<void> {
+  try {
+    await sent;
+  } catch (thrown) {
+    span.end(failureOf(thrown));
+    throw thrown;
+  }
+  span.end();
 }
 
 function checkAtLeastOne(type: TypeRef, name: keyof HandleOptions, value: number | undefined): void {

@@ -7,6 +7,7 @@ import { pause, systemClock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
 import { ExportFaults } from './export-faults.ts';
 import { openLog } from './log.ts';
+import { followParents } from './sampling.ts';
 
 /** How long the last spans may take to leave when the process ends. @unit milliseconds */
 const FLUSH_MS = 5_000;
@@ -86,6 +87,7 @@ async function start(options: TelemetryOptions): Promise<Telemetry> {
       instrumentations,
       ...(exporter !== undefined && { metricReaders: [exporter] }),
     });
+    followParents(process.env);
     sdk.start();
     shutdown = () => sdk.shutdown();
   } else {

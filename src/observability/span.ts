@@ -4,12 +4,13 @@ import {
   context,
   type Link,
   type Span as OtelSpan,
+  ROOT_CONTEXT,
   SpanStatusCode,
   type Tracer,
   trace,
 } from '@opentelemetry/api';
 import { MOST_LINKS, type Span, type SpanFailure, type Traced } from '../ports/tracing.ts';
-import { readContext, writeContext } from './trace-context.ts';
+import { readContext, readSound, writeContext } from './trace-context.ts';
 
 export interface SpanParts {
   readonly span: OtelSpan;
@@ -18,11 +19,12 @@ export interface SpanParts {
   /** That it began with. */
   readonly links?: readonly Link[] | undefined;
   /** Called when it ends, whether it is recorded or not. */
-  readonly ended?: ((failure: SpanFailure | undefined) => void) | undefined;
+  readonly ended?: ((failure: string | undefined) => void) | undefined;
 }
 
 export class OpenTelemetrySpan implements Span {
   readonly recording: boolean;
+  readonly passive: boolean;
   readonly #parts: SpanParts;
   #context: Traced | undefined;
   /** Ids of spans. */
@@ -31,6 +33,7 @@ export class OpenTelemetrySpan implements Span {
   constructor(parts: SpanParts) {
     this.#parts = parts;
     this.recording = parts.span.isRecording();
+    this.passive = !this.recording && parts.ended === undefined;
   }
 
   get context(): Traced {
@@ -76,6 +79,45 @@ export class OpenTelemetrySpan implements Span {
       span.setStatus({ code: SpanStatusCode.ERROR, message: failure.type });
     }
     span.end();
-    ended?.(failure);
+    ended?.(failure?.type);
+  }
+}
+
+/** Of a message whose trace nobody keeps: what comes of it carries on the same. */
+export class SampledOut implements Span {
+  readonly recording = false;
+  readonly passive: boolean;
+  readonly context: Traced;
+  readonly #ended: SpanParts['ended'];
+
+  constructor(context: Traced, ended: SpanParts['ended']) {
+    this.context = context;
+    this.passive = ended === undefined;
+    this.#ended = ended;
+  }
+
+  event(): void {
+    // Nobody sees it.
+  }
+
+  set(): void {
+    // Nobody sees it.
+  }
+
+  link(): void {
+    // Nobody sees it.
+  }
+
+  step(): Span {
+    return this;
+  }
+
+  /** So that spans of libraries are sampled out as well. */
+  within<Result>(work: () => Result): Result {
+    return context.with(trace.setSpanContext(ROOT_CONTEXT, readSound(this.context)), work);
+  }
+
+  end(failure?: SpanFailure): void {
+    this.#ended?.(failure?.type);
   }
 }

@@ -5,6 +5,11 @@ import type { Traced } from '../ports/tracing.ts';
 /** What a message says of its trace; undefined when it says nothing, or nothing that can be read. */
 export function readContext({ traceparent, tracestate }: Traced): SpanContext | undefined {
   if (traceparent === undefined || !isTraceparent(traceparent)) return undefined;
+  return readSound({ traceparent, ...(tracestate !== undefined && { tracestate }) });
+}
+
+/** What is known to be sound. */
+export function readSound({ traceparent = '', tracestate }: Traced): SpanContext {
   return {
     traceId: traceparent.slice(3, 35),
     spanId: traceparent.slice(36, 52),

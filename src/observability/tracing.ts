@@ -12,11 +12,12 @@ import {
 import { WaybillError } from '../errors.ts';
 import { type EncodedMessage, typeRef } from '../message.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { Span, SpanFailure, Traced, Tracing } from '../ports/tracing.ts';
+import type { Span, Traced, Tracing } from '../ports/tracing.ts';
 import type { Death, Delivery, Outgoing } from '../ports/transport.ts';
 import { type Carrier, MessagingAttributes } from './messaging.ts';
 import { ProcessMetrics } from './process-metrics.ts';
-import { OpenTelemetrySpan } from './span.ts';
+import { isSampledOut } from './sampling.ts';
+import { OpenTelemetrySpan, SampledOut } from './span.ts';
 import { readContext } from './trace-context.ts';
 
 /** Who made the spans. */
@@ -47,10 +48,9 @@ export function openTracing(options: TracingOptions): Tracing {
 interface Spec {
   readonly name: string;
   readonly kind: SpanKind;
-  readonly links?: Link[];
   /** Asked for only where somebody sees them. */
   readonly attributes: () => Attributes;
-  readonly ended?: (failure: SpanFailure | undefined) => void;
+  readonly ended: ((failure: string | undefined) => void) | undefined;
 }
 
 class OpenTelemetryTracing implements Tracing {
@@ -68,7 +68,7 @@ class OpenTelemetryTracing implements Tracing {
 
   get on(): boolean {
     if (this.#tracer !== undefined) return true;
-    this.#metrics ??= ProcessMetrics.find();
+    this.#metrics ??= ProcessMetrics.find(this.#clock);
     this.#tracer = tracerOf(trace.getTracerProvider());
     return this.#tracer !== undefined || this.#metrics !== undefined;
   }
@@ -76,8 +76,9 @@ class OpenTelemetryTracing implements Tracing {
   publish(messages: readonly EncodedMessage[], by: string, parent: Traced): Span {
     const [first] = messages;
     const destination = first === undefined ? 'bus' : refOf(first);
+    const name = `publish ${destination}`;
     return this.#start(contextOf(parent) ?? context.active(), {
-      name: `publish ${destination}`,
+      name,
       kind: SpanKind.PRODUCER,
       attributes: () => ({
         ...this.#attributes.of('publish', 'send', destination),
@@ -86,31 +87,34 @@ class OpenTelemetryTracing implements Tracing {
           : { 'messaging.batch.message_count': messages.length }),
         'waybill.service': by,
       }),
-      ...this.#measuresSending('publish', destination, messages.length),
+      ended: this.#measuresSending(name, 'publish', destination, messages.length),
     });
   }
 
   request(message: EncodedMessage, by: string, parent: Traced): Span {
     const destination = refOf(message);
+    const name = `request ${destination}`;
     return this.#start(contextOf(parent) ?? context.active(), {
-      name: `request ${destination}`,
+      name,
       kind: SpanKind.CLIENT,
       attributes: () => ({
         ...this.#attributes.of('request', undefined, destination),
         ...this.#attributes.message(message),
         'waybill.service': by,
       }),
-      ...this.#measuresSending('request', destination, 1),
+      ended: this.#measuresSending(name, 'request', destination, 1),
     });
   }
 
   process(delivery: Delivery, attempt: number): Span {
     const { endpoint } = delivery.lease;
+    const name = `process ${endpoint}`;
+    const time = attempt === 1 ? delivery.message.envelope.time : undefined;
     return this.#take(delivery.message, {
-      name: `process ${endpoint}`,
+      name,
       kind: SpanKind.CONSUMER,
       attributes: () => this.#attributes.delivery(delivery, attempt),
-      ...this.#measuresAttempt(delivery, attempt),
+      ended: this.#metrics?.processing(time, name, () => this.#attributes.labels('process', endpoint)),
     });
   }
 
@@ -118,6 +122,7 @@ class OpenTelemetryTracing implements Tracing {
     return this.#take(message, {
       name: `route ${name}`,
       kind: SpanKind.INTERNAL,
+      ended: undefined,
       attributes: () => ({
         ...this.#attributes.of('route', 'process', name),
         ...this.#attributes.message(message),
@@ -136,6 +141,7 @@ class OpenTelemetryTracing implements Tracing {
     return this.#start(contextOf(of.context) ?? ROOT_CONTEXT, {
       name: `${operation} ${destination}`,
       kind: SpanKind.PRODUCER,
+      ended: undefined,
       attributes: () => ({
         ...this.#attributes.of(operation, 'send', destination),
         ...this.#attributes.message(message),
@@ -148,6 +154,7 @@ class OpenTelemetryTracing implements Tracing {
     const span = this.#take(message, {
       name: `dead-letter ${endpoint}`,
       kind: SpanKind.INTERNAL,
+      ended: undefined,
       attributes: () => ({
         ...this.#attributes.of('dead-letter', undefined, endpoint),
         ...this.#attributes.message(message),
@@ -165,6 +172,7 @@ class OpenTelemetryTracing implements Tracing {
     const spec: Spec = {
       name: `redrive ${destination}`,
       kind: SpanKind.PRODUCER,
+      ended: undefined,
       attributes: () => ({
         ...this.#attributes.of('redrive', 'send', destination),
         ...(alone !== undefined && this.#attributes.message(alone)),
@@ -177,51 +185,27 @@ class OpenTelemetryTracing implements Tracing {
     return span;
   }
 
-  #measuresSending(operation: string, destination: string, messages: number): Pick<Spec, 'ended'> {
-    const metrics = this.#metrics;
-    if (metrics === undefined) return {};
-    const began = this.#clock.elapsed();
-    const labels = this.#attributes.labels(operation, destination);
-    return {
-      ended: (failure) => {
-        metrics.sent(messages, (this.#clock.elapsed() - began) / 1_000, withFailure(labels, failure));
-      },
-    };
-  }
-
-  #measuresAttempt({ message, lease }: Delivery, attempt: number): Pick<Spec, 'ended'> {
-    const metrics = this.#metrics;
-    if (metrics === undefined) return {};
-    const began = this.#clock.elapsed();
-    const labels = this.#attributes.labels('process', lease.endpoint);
-    const lag = attempt === 1 ? (this.#clock.now() - Date.parse(message.envelope.time)) / 1_000 : undefined;
-    metrics.began(lag, labels);
-    return {
-      ended: (failure) => {
-        metrics.processed((this.#clock.elapsed() - began) / 1_000, withFailure(labels, failure));
-      },
-    };
+  #measuresSending(name: string, operation: string, destination: string, messages: number): Spec['ended'] {
+    return this.#metrics?.sending(messages, name, () => this.#attributes.labels(operation, destination));
   }
 
   /** Part of the trace of a message, with a link to the span that made it; or only that link. */
   #take({ envelope }: EncodedMessage, spec: Spec): Span {
+    if (this.#joins && isSampledOut(envelope.traceparent)) return new SampledOut(envelope, spec.ended);
     const from = readContext(envelope);
     if (from === undefined) return this.#start(ROOT_CONTEXT, spec);
     const parent = this.#joins ? trace.setSpanContext(ROOT_CONTEXT, from) : ROOT_CONTEXT;
-    return this.#start(parent, { ...spec, links: [{ context: from }] });
+    return this.#start(parent, spec, [{ context: from }]);
   }
 
-  #start(parent: Context, { name, kind, links, attributes, ended }: Spec): Span {
+  #start(parent: Context, spec: Spec, links?: Link[]): Span {
+    const { name, kind, ended } = spec;
     const tracer = this.#tracer ?? trace.getTracer(SCOPE);
-    const span = tracer.startSpan(name, { kind, ...(links !== undefined && { links }) }, parent);
+    const span = tracer.startSpan(name, links === undefined ? { kind } : { kind, links }, parent);
     // After the sampler, which goes by the trace, so that what nobody sees costs nothing.
-    if (span.isRecording()) span.setAttributes(attributes());
+    if (span.isRecording()) span.setAttributes(spec.attributes());
     return new OpenTelemetrySpan({ span, parent, tracer, links, ended });
   }
-}
-
-function withFailure(labels: Attributes, failure: SpanFailure | undefined): Attributes {
-  return failure === undefined ? labels : { ...labels, 'error.type': failure.type };
 }
 
 /** The provider of the api hands on to the one of the SDK; until there is one it gives tracers that do nothing. */

@@ -35,6 +35,8 @@ export type Traced = Pick<Envelope, 'traceparent' | 'tracestate'>;
 export interface Span {
   /** Whether it goes anywhere: where it does not, its details need not be told. */
   readonly recording: boolean;
+  /** Whether its end matters to nobody, so that nobody need wait for it. */
+  readonly passive: boolean;
   /** What messages that come of it carry. */
   readonly context: Traced;
   /** Something that happened during it. */
@@ -61,15 +63,16 @@ export const MOST_LINKS = 128;
 /** The same message as part of another span. */
 export function retrace<Of extends EncodedMessage>(message: Of, { traceparent, tracestate }: Traced): Of {
   if (traceparent === undefined) return message;
-  const { tracestate: _before, ...envelope } = message.envelope;
-  return {
-    ...message,
-    envelope: { ...envelope, traceparent, ...(tracestate !== undefined && { tracestate }) },
-  };
+  const { envelope } = message;
+  if (tracestate === undefined && envelope.tracestate === undefined)
+    return { ...message, envelope: { ...envelope, traceparent } };
+  const { tracestate: _before, ...rest } = envelope;
+  return { ...message, envelope: { ...rest, traceparent, ...(tracestate !== undefined && { tracestate }) } };
 }
 
 const NO_SPAN: Span = {
   recording: false,
+  passive: true,
   context: {},
   event: () => undefined,
   set: () => undefined,

@@ -1,0 +1,15 @@
+/**
+ * Whether what was sampled out stays so in this process: with `parentbased_*` samplers, the default among the standard ones. Then nothing has to be asked of
+ * the SDK for a message whose trace nobody keeps, and most are that.
+ */
+let followed = false;
+
+export function followParents(env: NodeJS.ProcessEnv): void {
+  const sampler = env['OTEL_TRACES_SAMPLER'] ?? '';
+  followed = sampler === '' || sampler.startsWith('parentbased_');
+}
+
+/** Whether the trace of a message is one that nobody keeps, here either. */
+export function isSampledOut(traceparent: string | undefined): boolean {
+  return followed && traceparent?.length === 55 && traceparent.endsWith('-00') && traceparent.startsWith('00-');
+}
