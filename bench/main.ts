@@ -6,6 +6,7 @@ import { fork } from 'node:child_process';
 import { parseArgs } from 'node:util';
 import { HOW_TO_GET_ONE, obtainBroker } from '../test/support/broker.ts';
 import type { BrokerNode } from '../test/support/broker-node.ts';
+import { obtainPostgres } from '../test/support/postgres.ts';
 import { transpile } from '../test/support/transpiled.ts';
 import type { Machine } from './machine.ts';
 import { benchRabbit } from './rabbitmq/main.ts';
@@ -14,7 +15,7 @@ import type { Result } from './result.ts';
 import type { ScenarioAnswer, ScenarioRequest } from './scenario.ts';
 import { benchTelemetry } from './telemetry.ts';
 
-const USAGE = `npm run bench <embedded | rabbitmq | telemetry | amqp://...> [-- options]
+const USAGE = `npm run bench <embedded | rabbitmq | mediators | telemetry | amqp://...> [-- options]
 
   rabbitmq starts a broker of its own; amqp://... takes one that is there, on which it leaves queues named bench*
 
@@ -26,6 +27,9 @@ const USAGE = `npm run bench <embedded | rabbitmq | telemetry | amqp://...> [-- 
   --count <n>      messages of a run of throughput (default 200000)
   --memory <n>     messages of the memory run, 0 to leave it out (default 2000000)
   --only <name>    one scenario: "one hop", "inline route", "lone publish", "memory"
+
+  of mediators: what a step costs alone, a chain of five beside one function, and steps that remember on both stores
+  --count <n>      messages of a run (default 20000)
 
   of telemetry, which compares with none, on both transports, and takes about 10 minutes:
   --count <n>      messages of a run (default 60000)
@@ -60,13 +64,17 @@ const program = await transpile(['src', 'bench', 'test/support']);
 
 async function main(): Promise<void> {
   const [wanted] = positionals;
-  if (values.help || wanted === undefined || !/^(embedded|rabbitmq|telemetry|amqps?:.*)$/.test(wanted)) {
+  if (values.help || wanted === undefined || !/^(embedded|rabbitmq|mediators|telemetry|amqps?:.*)$/.test(wanted)) {
     process.stderr.write(USAGE);
     process.exitCode = values.help ? 0 : 2;
     return;
   }
   if (wanted === 'embedded') {
     await measure();
+    return;
+  }
+  if (wanted === 'mediators') {
+    await measureMediators();
     return;
   }
   if (wanted === 'telemetry') {
@@ -79,6 +87,20 @@ async function main(): Promise<void> {
     await measureRabbit(broker?.url ?? wanted, broker?.node);
   } finally {
     await broker?.dispose();
+  }
+}
+
+async function measureMediators(): Promise<void> {
+  const { benchMediators } = await import('./mediators/main.ts');
+  const postgres = await obtainPostgres();
+  try {
+    const facts = await ask({ name: 'machine', count: 0, transport: 'embedded' });
+    if (!('machine' in facts)) throw new Error('the machine did not answer');
+    const { rounds = '5', count = '20000', json } = values;
+    const bench = { rounds: Number(rounds), count: Number(count), postgres: postgres?.url, json };
+    await benchMediators(bench, facts.machine);
+  } finally {
+    await postgres?.dispose();
   }
 }
 

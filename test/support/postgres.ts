@@ -25,7 +25,7 @@ const say = (line: string): void => {
  * `WAYBILL_TEST_POSTGRES`, else an installed server started privately, else Docker, else (root on Debian or Ubuntu without a
  * terminal) an installation. Undefined where none can be had.
  */
-async function obtainPostgres(settings?: PostgresSettings): Promise<Postgres | undefined> {
+export async function obtainPostgres(settings?: PostgresSettings): Promise<Postgres | undefined> {
   const url = process.env['WAYBILL_TEST_POSTGRES'];
   if (url !== undefined && url !== '') return { url, from: 'WAYBILL_TEST_POSTGRES', dispose: () => Promise.resolve() };
   const bin = process.env['WAYBILL_TEST_DOCKER'] === 'required' ? undefined : findPostgres();
