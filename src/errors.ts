@@ -68,6 +68,11 @@ export const ERROR_CODES = {
   WB_PLUGIN_MISSING: 'A route needs a plugin or a script that this process does not have, or has in another edition.',
   WB_PLUGIN_RESULT: 'A plugin or a script returned something that is no message, no step, or not plain JSON.',
   WB_PREDICATE_CONSTANT: 'A predicate has the same value for every message (a warning).',
+  WB_PROCESS_ENDED: 'A message belongs to a process that ended before it came.',
+  WB_PROCESS_INVALID:
+    'The states of a process do not fit together: one cannot be reached or left, or says nothing of a message.',
+  WB_PROCESS_UNHANDLED: 'The state that a process is in says nothing of a message that came.',
+  WB_PROCESS_UNKNOWN: 'A message belongs to no process, and begins none.',
   WB_PUBLISHER_FULL: 'More messages wait in this process to be published than it may hold.',
   WB_REQUEST_FAILED:
     'A request has no answer: the responder, or a route to it, gave it up, or what came back is not the answer.',

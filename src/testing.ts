@@ -120,7 +120,9 @@ export function openStep(mediator: Mediator, options: unknown, test: StepTestOpt
         isolate: true,
         from: [from],
         steps: [{ use: mediator.name, options, path: ['steps', 0, mediator.name] }],
-        branches: [{ to: [{ target: { service: 'test' }, path: ['to'] }], path: [] }],
+        ...(mediator.ends === true
+          ? { branches: [], byStep: true as const }
+          : { branches: [{ to: [{ target: { service: 'test' }, path: ['to'] }], path: [] }] }),
         exclusive: false,
         file: 'test',
         path: [],

@@ -119,6 +119,8 @@ export interface RouteDefinition {
   readonly branches: readonly BranchDefinition[];
   /** Whether `branches` came from `choose`: then only the first match is taken, else all are. */
   readonly exclusive: boolean;
+  /** Set when it has neither `to` nor `choose`: its last step says where messages go. */
+  readonly byStep?: true;
   /** Where the message goes, as it came, when the route fails on it in a way that cannot heal; without it a dead letter. */
   readonly onError?: readonly DestinationDefinition[];
   readonly file: string;

@@ -36,7 +36,7 @@ const FUNCTIONS = { pure: 'run', io: 'perform', state: 'advance' } as const;
  * | throws, or gives no step, while a route is checked | a fault of the configuration, where its options stand            |
  */
 export function guard(mediator: Mediator, plugin: PluginOrigin): PluggedMediator {
-  const { name, describe, options, runs = 'pure', state, mixes } = mediator;
+  const { name, describe, options, runs = 'pure', state, mixes, ends } = mediator;
   const who = `the plugin ${name} (${plugin.from})`;
   return {
     name,
@@ -44,6 +44,7 @@ export function guard(mediator: Mediator, plugin: PluginOrigin): PluggedMediator
     options,
     runs,
     ...(mixes !== undefined && { mixes }),
+    ...(ends !== undefined && { ends }),
     ...(state !== undefined && { state: guardForm(state, who) }),
     plugin,
     prepare(written, scope) {

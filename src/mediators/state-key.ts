@@ -1,6 +1,6 @@
 import { WaybillError } from '../errors.ts';
 import { ExactNumber } from '../json.ts';
-import type { RouteMessage, StepScope } from '../ports/mediator.ts';
+import type { Path, RouteMessage, StepScope } from '../ports/mediator.ts';
 
 /** Reads which state a message belongs to. */
 export type StateKey = (message: RouteMessage) => string;
@@ -9,9 +9,14 @@ export type StateKey = (message: RouteMessage) => string;
  * What stands under `by`.
  * @returns undefined after a fault; without `by`, `fallback`
  */
-export function stateKey(by: string | undefined, scope: StepScope, fallback: StateKey): StateKey | undefined {
+export function stateKey(
+  by: string | undefined,
+  scope: StepScope,
+  fallback: StateKey,
+  at: Path = ['by'],
+): StateKey | undefined {
   if (by === undefined) return fallback;
-  const expression = scope.expression(by, ['by'], 'scalar');
+  const expression = scope.expression(by, at, 'scalar');
   if (expression === undefined) return undefined;
   return (message) => textOf(expression.evaluate(message), by);
 }

@@ -9,6 +9,7 @@ import { encrypt } from './encrypt.ts';
 import { enrich } from './enrich.ts';
 import { filter } from './filter.ts';
 import { map } from './map.ts';
+import { processManager } from './process.ts';
 import { redact } from './redact.ts';
 import { resequence } from './resequence.ts';
 import { script } from './script.ts';
@@ -38,4 +39,5 @@ export const MEDIATORS: readonly Mediator[] = [
   throttle,
   aggregate,
   resequence,
+  processManager,
 ];

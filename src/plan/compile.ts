@@ -10,7 +10,14 @@ import { editionOf } from './edition.ts';
 import { ROUTER, routeEndpoint } from './endpoint-name.ts';
 import { FaultSink, type Locate, locateFile } from './faults.ts';
 import { allDestinationsOf, type CompiledRoute, type Take } from './flow.ts';
-import { checkMixing, compileFlow, compileOnError, type FlowContext } from './flow-compiler.ts';
+import {
+  checkEnd,
+  checkExpected,
+  checkMixing,
+  compileFlow,
+  compileOnError,
+  type FlowContext,
+} from './flow-compiler.ts';
 import { requirePlugins, tellLacking } from './lacking.ts';
 import { checkLoops } from './loops.ts';
 import type { LackingPlugin, Plan, PlannedRoute, Program } from './plan.ts';
@@ -106,6 +113,8 @@ function compileRoutes(definition: Definition, context: Omit<FlowContext, 'file'
       };
     });
     checkMixing(route, [...flows.values()], { ...context, file });
+    checkExpected([...flows.values()], { ...context, file });
+    checkEnd(route, { ...context, file });
     return { name, position, enabled, isolate, takes };
   });
 }

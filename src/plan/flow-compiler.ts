@@ -13,6 +13,7 @@ import type { ScriptMediator } from '../mediators/script.ts';
 import type { TypeRef } from '../message.ts';
 import { didYouMean } from '../nearest.ts';
 import type { CompiledExpression, Mediator, PluginOrigin, StateForm } from '../ports/mediator.ts';
+import { NOWHERE } from '../routes/problem.ts';
 import { arrivalOf } from './destinations.ts';
 import { destinationsOf, type Flow, type FlowBranch, type FlowDestination, type FlowStep } from './flow.ts';
 import { FlowScope, type ScopeContext } from './flow-scope.ts';
@@ -47,7 +48,7 @@ export function compileFlow(route: RouteDefinition, start: Contract, context: Fl
     ? []
     : route.branches.map((branch) => compileBranch(branch, end, scope, context, ordinals));
   const exits = scope.exitsFrom(ordinals.size);
-  return { start, when, steps, end, branches, exits, exclusive: route.exclusive };
+  return { start, when, steps, end, branches, exits, exclusive: route.exclusive, expected: scope.expected };
 }
 
 /** Where a message of contract `origin` goes, as it came, when `flow` fails on it. Its results are numbered after the flow's. */
@@ -84,6 +85,44 @@ export function checkMixing(route: RouteDefinition, flows: readonly Flow[], { fa
       { key: true },
     );
   }
+}
+
+/** What a step said that has to come to it comes by one of the types that the route takes. */
+export function checkExpected(flows: readonly Flow[], { faults, file, contracts }: FlowContext): void {
+  for (const { step, type, path } of flows.flatMap(({ expected }) => expected)) {
+    const come = flows.flatMap(({ steps }) => steps.flatMap((each) => (each.id === step ? each.type : [])));
+    // Of a step that is not sound it is not known what comes.
+    if (come.length < flows.length || come.includes(type)) continue;
+    const unknown = contracts.get(type) === undefined;
+    faults.add(
+      {
+        code: unknown ? 'WB_CONTRACT_UNKNOWN' : 'WB_ROUTE_TYPE',
+        message: unknown ? `there is no contract for ${type}` : `no ${type} comes to ${step} here`,
+        fix: didYouMean(type, come) ?? `add it to from: of the route`,
+        file,
+        path,
+      },
+      { key: true },
+    );
+  }
+}
+
+/** Either the route says where its messages go, or its last step lets none go on. */
+export function checkEnd(
+  { steps, branches, byStep, path }: RouteDefinition,
+  { faults, file, mediators }: FlowContext,
+): void {
+  const last = steps.length - 1;
+  const ending = steps.findIndex(({ use }) => mediators.get(use)?.ends === true);
+  if (ending === -1) {
+    if (byStep === true) faults.add({ ...NOWHERE, file, path });
+    return;
+  }
+  const unreached = ending < last ? steps[ending + 1]?.path : branches[0]?.to[0]?.path;
+  if (unreached === undefined) return;
+  const use = steps[ending]?.use ?? '';
+  const fix = ending < last ? `make ${use} the last step` : 'leave to: and choose: out';
+  faults.add({ code: 'WB_OPTION_INVALID', message: `nothing goes on from ${use}`, fix, file, path: unreached });
 }
 
 function predicate(source: string | undefined, path: DocumentPath, scope: FlowScope): CompiledExpression | undefined {

@@ -33,7 +33,7 @@ import type {
 import { checkTarget, unknownType } from '../routes/check.ts';
 import { type ArrivalContext, arrivalOf } from './destinations.ts';
 import type { FaultSink } from './faults.ts';
-import type { FlowExit } from './flow.ts';
+import type { Expectation, FlowExit } from './flow.ts';
 import { sourceOf } from './source.ts';
 
 export interface ScopeContext extends ArrivalContext {
@@ -57,6 +57,7 @@ export class FlowScope {
   readonly #route: string;
   readonly #types = new Map<CompiledExpression, Type>();
   readonly #exits = new Map<string, FlowExit>();
+  readonly #expected: Expectation[] = [];
   #vars: Readonly<Record<string, Type>> = {};
   #contract: Contract;
   #data: Type;
@@ -91,6 +92,11 @@ export class FlowScope {
     });
   }
 
+  /** What steps said that has to come to them. */
+  get expected(): readonly Expectation[] {
+    return this.#expected;
+  }
+
   lose(): void {
     this.#lost = true;
   }
@@ -108,6 +114,12 @@ export class FlowScope {
       copies: (to, at) => this.#copies(step, to, [...path, ...at]),
       expression: (source, at, kind) => this.#expression(source, [...path, ...at], kind),
       mapping: (set, at, target, extent) => this.#mapping(set, [...path, ...at], target, extent),
+      expects: (type, at) => {
+        this.#expected.push({ step, type, path: [...path, ...at] });
+      },
+      cast: (from, to) => this.#context.contracts.cast(from, to),
+      beside: (type) =>
+        new FlowScope(this.#context.contracts.get(type) ?? this.#contract, this.#route, this.#context).at(path, step),
       becomes: (type, at) => {
         this.#becomes(type, [...path, ...at]);
       },
@@ -245,10 +257,10 @@ export class FlowScope {
     return false;
   }
 
-  #exit(service: string, type: TypeRef, path: DocumentPath): StepExit | undefined {
+  #exit(service: string | undefined, type: TypeRef, path: DocumentPath): StepExit | undefined {
     const as = this.#contractOf(type, path);
-    if (as === undefined || !this.#service(service, type, path)) return undefined;
-    const id = `${service} ${type}`;
+    if (as === undefined || (service !== undefined && !this.#service(service, type, path))) return undefined;
+    const id = `${service ?? 'publish'} ${type}`;
     const destination = { when: undefined, service, as, cast: undefined, ordinal: 0 };
     this.#exits.set(id, { id, from: as, destination });
     return { id };

@@ -1,3 +1,4 @@
+import type { DocumentPath } from '../config/definition.ts';
 import type { Cast, Contract } from '../contracts/contracts.ts';
 import type { TypeRef } from '../message.ts';
 import type { CompiledExpression, StateForm, Step } from '../ports/mediator.ts';
@@ -39,6 +40,17 @@ export interface Flow {
   readonly exits: readonly FlowExit[];
   /** Only the first branch that matches is taken. */
   readonly exclusive: boolean;
+  /** What steps said that has to come to them. */
+  readonly expected: readonly Expectation[];
+}
+
+/** A type that one of the flows of a route has to bring to a step. */
+export interface Expectation {
+  /** The id of the step. */
+  readonly step: string;
+  readonly type: TypeRef;
+  /** Where that is written. */
+  readonly path: DocumentPath;
 }
 
 /** A destination that a step named, under the `id` of its `StepExit`. */

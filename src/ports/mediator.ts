@@ -25,6 +25,8 @@ export interface Mediator {
   readonly state?: StateForm;
   /** Its state brings messages together: all types that a route takes have to be one where it stands. @default false */
   readonly mixes?: boolean;
+  /** Nothing goes on from its step: it is the last of its route, which then has neither `to` nor `choose`. @default false */
+  readonly ends?: boolean;
   /**
    * Checks the options, which have passed the schema, against the message as it is at this step, and makes the step.
    * Reports every fault to `scope.fault`; after a fault it may return undefined.
@@ -76,13 +78,22 @@ export interface StepScope {
   source(name: string, at: Path): StepSource | undefined;
   /** A service that receives `type`; a fault at `at` when there is no such service or it does not declare the type. */
   service(name: string, type: TypeRef, at: Path): boolean;
-  /** A way out of the route, to a service that receives `type`; undefined after a fault, as of `service`. */
-  exit(service: string, type: TypeRef, at: Path): StepExit | undefined;
+  /**
+   * A way out of the route, to a service that receives `type`; undefined after a fault, as of `service`.
+   * @param service undefined: onto the bus, for every route from `type`
+   */
+  exit(service: string | undefined, type: TypeRef, at: Path): StepExit | undefined;
   /**
    * A destination for copies of the message as it is here, checked as any of the route: the service receives its type, or a major that
    * there is a cast to; a type that is published is the message's. Undefined after a fault.
    */
   copies(to: CopyTarget, at: Path): StepExit | undefined;
+  /** A fault at `at` when no message comes to this step as `type`, whatever the types that the route takes. */
+  expects(type: TypeRef, at: Path): void;
+  /** What turns data of one major of a type into another; undefined where no casts do. May be asked at any time. */
+  cast(from: TypeRef, to: TypeRef): ((data: unknown) => unknown) | undefined;
+  /** A scope of its own, for what is evaluated with other data: expressions see data of `type`, and no variable that was added here. */
+  beside(type: TypeRef): StepScope;
   /** From here on the data keeps the contract `type`, which stands at `at`; a fault when there is no such contract. */
   becomes(type: TypeRef, at: Path): void;
   /** From here on expressions may say `vars.<name>`. `optional`: it may be absent, so that who reads it has to say what then. */

@@ -5,7 +5,7 @@ import type {
   RouteDefinition,
   StepDefinition,
 } from '../config/definition.ts';
-import type { Problem } from './problem.ts';
+import { NOWHERE, type Problem } from './problem.ts';
 import type { Route } from './route-file.ts';
 
 type To = NonNullable<Route['to']>;
@@ -34,8 +34,9 @@ export function normaliseRoute(
     from: typeof from === 'string' ? [from] : from,
     ...(when === undefined ? {} : { when }),
     steps: written.steps.flatMap((step, i) => reader.step(step, [...place.path, 'steps', i])),
-    branches: reader.branches(to, choose),
+    branches: reader.branches(written),
     exclusive: choose !== undefined,
+    ...(to === undefined && choose === undefined ? { byStep: true as const } : {}),
     ...(onError === undefined ? {} : { onError: reader.destinations(onError, [...place.path, 'onError']) }),
     file: place.file,
     path: place.path,
@@ -55,7 +56,7 @@ class RouteReader {
     return Object.entries(step).map(([use, options]) => ({ use, options, path: [...path, use] }));
   }
 
-  branches(to: To | undefined, choose: Route['choose']): BranchDefinition[] {
+  branches({ to, choose, steps }: Pick<Route, 'to' | 'choose' | 'steps'>): BranchDefinition[] {
     const { path } = this.#place;
     if (to !== undefined && choose !== undefined) {
       this.#refuse(
@@ -67,11 +68,8 @@ class RouteReader {
     }
     if (choose !== undefined) return choose.flatMap((branch, i) => this.#branch(branch, i, choose.length));
     if (to === undefined) {
-      this.#refuse(
-        path,
-        'the route does not say where its messages go',
-        'Add `to: <service>`, `to: { publish: <type@1> }` or `choose`.',
-      );
+      // Its last step may be one from which nothing goes on.
+      if (steps.length === 0) this.problems.push({ ...NOWHERE, file: this.#place.file, path, key: false });
       return [];
     }
     return [{ to: this.destinations(to, [...path, 'to']), path }];

@@ -7,3 +7,10 @@ export interface Problem extends LocatedFault {
   /** Within a text. @unit UTF-16 code units */
   readonly offset?: number;
 }
+
+/** Of a route that has neither `to` nor `choose`. */
+export const NOWHERE = {
+  code: 'WB_OPTION_INVALID',
+  message: 'the route does not say where its messages go',
+  fix: 'Add `to: <service>`, `to: { publish: <type@1> }` or `choose`.',
+} as const;
