@@ -11,25 +11,20 @@ import { didYouMean } from './nearest.ts';
 import { compilePlan } from './plan/compile.ts';
 import type { Plan, ProgramResult } from './plan/plan.ts';
 import type { Mediator } from './ports/mediator.ts';
-import type { KeyRing, Question, Resources } from './ports/resources.ts';
+import type { KeyRing, Resources } from './ports/resources.ts';
 import { ProcessResources } from './runtime/resources.ts';
 import { RouteRun } from './runtime/route-run.ts';
+import { type StandIns, standIns } from './runtime/stand-ins.ts';
 
 export { type ErrorCode, type Fault, FaultsError, WaybillError } from './errors.ts';
 export type { EncodedMessage, Envelope, TypeRef } from './message.ts';
 export type { Answer, KeyRing, Question, Resources } from './ports/resources.ts';
+export type { ServiceAnswers, SourceAnswers, TestRequest } from './runtime/stand-ins.ts';
 
-export interface TestOptions {
-  /** What sources answer, by name; undefined says that there is no such thing. One that is not here is missing: nothing is asked outside. */
-  readonly sources?: Readonly<Record<string, SourceAnswers>>;
-  /** What steps that look outside get, where `sources` and the key rings of the configuration will not do. */
-  readonly resources?: Partial<Resources>;
+export interface TestOptions extends StandIns {
   /** When the test begins: RFC 3339, or milliseconds since the Unix epoch. @default 2026-01-01T00:00:00Z */
   readonly now?: string | number;
 }
-
-/** Stands for a source. What it returns is checked as an answer of the source would be. */
-export type SourceAnswers = (question: Question) => unknown;
 
 export interface RouteTestOptions extends ConfigurationOptions, TestOptions {}
 
@@ -143,7 +138,8 @@ export class RouteTest {
   #count = 0;
 
   /** Made by `openRoute` and `openStep`. */
-  constructor(plan: Plan, route: string, own: Resources, { resources = {}, sources = {}, now = START }: TestOptions) {
+  constructor(plan: Plan, route: string, own: Resources, test: TestOptions) {
+    const { now = START } = test;
     this.#plan = plan;
     this.#takes = plan.routes.find(({ name }) => name === route)?.from ?? [];
     const nowMs = typeof now === 'number' ? now : Date.parse(now);
@@ -151,17 +147,7 @@ export class RouteTest {
     this.#run = new RouteRun({
       plan,
       endpoint: `route.${route}`,
-      resources: {
-        keys: (ring) => resources.keys?.(ring) ?? own.keys(ring),
-        async ask(source, question, signal) {
-          const answers = sources[source];
-          if (answers === undefined) return await (resources.ask ?? own.ask.bind(own))(source, question, signal);
-          const data = await answers(question);
-          return data === undefined ? undefined : { data };
-        },
-        breakers: () => new Map(),
-        close: () => Promise.resolve(),
-      },
+      resources: standIns(test, own, plan),
       graceMs: 0,
       nowMs,
     });

@@ -2,6 +2,7 @@ import { WaybillError } from '../errors.ts';
 import type { Cause, RecordToken, StateReader, Store, StoreTransaction } from '../ports/store.ts';
 import type { Delivery, Lease, Outgoing } from '../ports/transport.ts';
 import { decodeEffects, encodeEffects } from '../runtime/effects.ts';
+import { replyAddress } from '../runtime/no-answer.ts';
 import { Turns } from '../runtime/turns.ts';
 import type { Done, Verdict } from '../runtime/verdict.ts';
 
@@ -84,7 +85,7 @@ export class OwnInbox implements Inbox {
     const cause = causeOf(this.#of, delivery);
     const release = await turnOf(this.#turns, cause, signal);
     try {
-      const before = await this.#before(cause);
+      const before = await this.#before(cause, delivery);
       return {
         ...(before !== undefined && { before }),
         transaction: () => Promise.reject(noTransaction('the embedded transport')),
@@ -100,11 +101,12 @@ export class OwnInbox implements Inbox {
     }
   }
 
-  async #before(cause: Cause): Promise<Verdict | undefined> {
+  async #before(cause: Cause, delivery: Delivery): Promise<Verdict | undefined> {
     const settling = this.#settling.get(cause.id);
     if (settling !== undefined && !settling.revoked) return { outcome: 'duplicate', sends: [] };
     const { recorded } = await this.#reader.load(cause, []);
-    return recorded && { outcome: 'duplicate', sends: recorded.byteLength === 0 ? [] : decodeEffects(recorded) };
+    if (recorded === undefined) return undefined;
+    return { outcome: 'duplicate', sends: recorded.byteLength === 0 ? [] : effectsFor(delivery, recorded) };
   }
 
   #end(cause: Cause, lease: Lease, verdict: Done): Done {
@@ -137,8 +139,8 @@ export class StoredInbox implements Inbox {
     const release = await turnOf(this.#turns, cause, signal);
     try {
       const { recorded, token } = await this.#store.load(cause, []);
-      const before = recorded && duplicate(this.#store, decodeEffects(recorded), token);
-      return new StoredAttempt(this.#store, { cause, keepMs: this.#of.keepMs, release, signal, before });
+      const before = recorded && duplicate(this.#store, effectsFor(delivery, recorded), token);
+      return new StoredAttempt(this.#store, { cause, delivery, keepMs: this.#of.keepMs, release, signal, before });
     } catch (error) {
       release();
       throw error;
@@ -148,6 +150,7 @@ export class StoredInbox implements Inbox {
 
 interface StoredParts {
   readonly cause: Cause;
+  readonly delivery: Delivery;
   readonly keepMs: number;
   readonly release: () => void;
   readonly signal: AbortSignal;
@@ -192,7 +195,7 @@ class StoredAttempt implements InboxAttempt {
   }
 
   async end(verdict: Done): Promise<Done> {
-    const { cause, keepMs } = this.#parts;
+    const { cause, delivery, keepMs } = this.#parts;
     const record = { cause, effects: encodeEffects(verdict.sends), keepMs };
     if (this.#over) throw new WaybillError('WB_CLOSED', 'the attempt was over before its end', { retryable: true });
     this.#over = true;
@@ -203,7 +206,9 @@ class StoredAttempt implements InboxAttempt {
         ? await this.#store.commit({ ...record, changes: [] })
         : await commitOrRollBack(transaction, record);
     this.#transaction = undefined;
-    if (answer.outcome === 'repeated') return duplicate(this.#store, decodeEffects(answer.effects), answer.token);
+    if (answer.outcome === 'repeated') {
+      return duplicate(this.#store, effectsFor(delivery, answer.effects), answer.token);
+    }
     // No state was read, so none can have moved.
     if (answer.outcome === 'moved') throw new TypeError('a record without changes was told that a state has moved');
     return { ...verdict, settled: settling(this.#store, answer.token) };
@@ -217,6 +222,18 @@ class StoredAttempt implements InboxAttempt {
     this.#parts.signal.removeEventListener('abort', this.#abort);
     this.#parts.release();
   }
+}
+
+/** What is on record, an answer to where it is waited for now: who asks again may be another process. */
+function effectsFor({ message: { envelope: request } }: Delivery, recorded: Uint8Array): readonly Outgoing[] {
+  const reply = replyAddress(request, Number.NEGATIVE_INFINITY);
+  return decodeEffects(recorded).map((send) => {
+    if (reply === undefined || typeof send.to !== 'object' || !('reply' in send.to)) return send;
+    const { expiryTime: _before, ...envelope } = send.message.envelope;
+    const { expiryTime } = request;
+    const message = { ...send.message, envelope: { ...envelope, ...(expiryTime !== undefined && { expiryTime }) } };
+    return { ...send, to: { reply }, message };
+  });
 }
 
 async function commitOrRollBack(

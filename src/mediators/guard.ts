@@ -127,6 +127,11 @@ function lendWork(work: StepWork): StepWork {
         return answer;
       },
     },
+    async request(question) {
+      const data = await work.request(question);
+      freezeJson(data);
+      return data;
+    },
     now: () => work.now(),
     pause: (ms) => work.pause(ms),
   };

@@ -8,6 +8,7 @@ import { delay } from './delay.ts';
 import { encrypt } from './encrypt.ts';
 import { enrich } from './enrich.ts';
 import { filter } from './filter.ts';
+import { invoke } from './invoke.ts';
 import { map } from './map.ts';
 import { processManager } from './process.ts';
 import { redact } from './redact.ts';
@@ -33,6 +34,7 @@ export const MEDIATORS: readonly Mediator[] = [
   decrypt,
   enrich,
   call,
+  invoke,
   claimCheck,
   delay,
   dedupe,

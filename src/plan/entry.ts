@@ -170,7 +170,7 @@ function leave(
   }
 }
 
-function exitGone(route: string, exit: string): WaybillError {
+export function exitGone(route: string, exit: string): WaybillError {
   return new WaybillError(
     'WB_STATE_OUTDATED',
     `the route ${route} no longer sends to ${exit}, where this was on its way`,

@@ -23,17 +23,15 @@ import { didYouMean } from '../nearest.ts';
 import type {
   Added,
   CompiledExpression,
-  CopyTarget,
   ExpressionKind,
   StepContract,
-  StepExit,
   StepScope,
   StepSource,
 } from '../ports/mediator.ts';
-import { checkTarget, unknownType } from '../routes/check.ts';
-import { type ArrivalContext, arrivalOf } from './destinations.ts';
+import type { ArrivalContext } from './destinations.ts';
 import type { FaultSink } from './faults.ts';
 import type { Expectation, FlowExit } from './flow.ts';
+import { FlowExits } from './flow-exits.ts';
 import { sourceOf } from './source.ts';
 
 export interface ScopeContext extends ArrivalContext {
@@ -56,7 +54,7 @@ export class FlowScope {
   readonly #context: ScopeContext;
   readonly #route: string;
   readonly #types = new Map<CompiledExpression, Type>();
-  readonly #exits = new Map<string, FlowExit>();
+  readonly #exits: FlowExits;
   readonly #expected: Expectation[] = [];
   #vars: Readonly<Record<string, Type>> = {};
   #contract: Contract;
@@ -66,6 +64,7 @@ export class FlowScope {
   constructor(start: Contract, route: string, context: ScopeContext) {
     this.#route = route;
     this.#context = context;
+    this.#exits = new FlowExits(context);
     this.#contract = start;
     this.#data = typeFromSchema(start.schema);
   }
@@ -87,9 +86,7 @@ export class FlowScope {
 
   /** The ways out that steps asked for, their results numbered from `first`. */
   exitsFrom(first: number): readonly FlowExit[] {
-    return [...this.#exits.values()].map(({ id, from, destination }, index) => {
-      return { id, from, destination: { ...destination, ordinal: first + index } };
-    });
+    return this.#exits.from(first);
   }
 
   /** What steps said that has to come to them. */
@@ -109,9 +106,10 @@ export class FlowScope {
       contract: (type, at) => this.#contractOf(type, [...path, ...at]),
       keys: (ring, at) => this.#keys(ring, [...path, ...at]),
       source: (name, at) => this.#source(name, [...path, ...at]),
-      service: (name, type, at) => this.#service(name, type, [...path, ...at]),
-      exit: (service, type, at) => this.#exit(service, type, [...path, ...at]),
-      copies: (to, at) => this.#copies(step, to, [...path, ...at]),
+      service: (name, type, at) => this.#exits.service(name, type, [...path, ...at]),
+      exit: (service, type, at) => this.#exits.exit(service, type, [...path, ...at]),
+      asks: (service, type, at) => this.#exits.asks(service, type, [...path, ...at]),
+      copies: (to, at) => (this.#lost ? undefined : this.#exits.copies(step, to, this.#contract, [...path, ...at])),
       expression: (source, at, kind) => this.#expression(source, [...path, ...at], kind),
       mapping: (set, at, target, extent) => this.#mapping(set, [...path, ...at], target, extent),
       expects: (type, at) => {
@@ -211,10 +209,7 @@ export class FlowScope {
   }
 
   #contractOf(type: TypeRef, path: DocumentPath): (Contract & StepContract) | undefined {
-    const { contracts } = this.#context;
-    const contract = contracts.get(type);
-    if (contract === undefined) this.#fault(path, unknownType(type, new Set(contracts.all.map(({ ref }) => ref))));
-    return contract;
+    return this.#exits.contract(type, path);
   }
 
   #keys(ring: string, path: DocumentPath): boolean {
@@ -234,56 +229,6 @@ export class FlowScope {
       `add it to waybill.yaml: sources: ${name}: { http: ..., response: ... }`;
     this.#fault(path, { code: 'WB_SOURCE_UNKNOWN', message: `there is no source ${name}`, fix });
     return undefined;
-  }
-
-  #service(name: string, type: TypeRef, path: DocumentPath): boolean {
-    const { services } = this.#context;
-    const service = services.get(name);
-    if (service?.receives.includes(type) === true) return true;
-    this.#fault(
-      path,
-      service === undefined
-        ? {
-            code: 'WB_SERVICE_UNKNOWN',
-            message: `there is no service ${name}`,
-            fix: didYouMean(name, services.keys()) ?? 'Declare it under services: in waybill.yaml.',
-          }
-        : {
-            code: 'WB_NOT_DECLARED',
-            message: `${type} goes to ${name} here, and ${name} does not declare it under receives`,
-            fix: `services: ${name}: receives: [${[...service.receives, type].join(', ')}]`,
-          },
-    );
-    return false;
-  }
-
-  #exit(service: string | undefined, type: TypeRef, path: DocumentPath): StepExit | undefined {
-    const as = this.#contractOf(type, path);
-    if (as === undefined || (service !== undefined && !this.#service(service, type, path))) return undefined;
-    const id = `${service ?? 'publish'} ${type}`;
-    const destination = { when: undefined, service, as, cast: undefined, ordinal: 0 };
-    this.#exits.set(id, { id, from: as, destination });
-    return { id };
-  }
-
-  #copies(step: string, target: CopyTarget, path: DocumentPath): StepExit | undefined {
-    if (this.#lost) return undefined;
-    const { contracts, services } = this.#context;
-    const known = { services: new Set(services.keys()), types: new Set(contracts.all.map(({ ref }) => ref)) };
-    const unknown = checkTarget({ target, path }, known);
-    if (unknown !== undefined) {
-      const { path: at, ...fault } = unknown;
-      this.#fault(at, fault);
-      return undefined;
-    }
-    const arrival = arrivalOf({ target, path }, this.#contract, this.#context);
-    if (arrival === undefined) return undefined;
-    const service = 'service' in target ? target.service : undefined;
-    // Two steps that copy to one place make two messages.
-    const id = `${step}: ${service ?? 'publish'} ${arrival.as.ref}`;
-    const destination = { when: undefined, service, ...arrival, ordinal: 0, copy: true };
-    this.#exits.set(id, { id, from: this.#contract, destination });
-    return { id };
   }
 
   #adds(name: string, value: Added, optional: boolean): void {

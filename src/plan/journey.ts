@@ -11,6 +11,7 @@ import type { FlowStep } from './flow.ts';
 import { Interrupt } from './interrupt.ts';
 import { type Kept, keep, restore } from './kept.ts';
 import type { ProgramWork } from './plan.ts';
+import { makeQuestion } from './question.ts';
 import type { Transit } from './transit.ts';
 
 /** A message that has come to the end of the steps, or to a way out, and the flow it came through. */
@@ -167,9 +168,12 @@ export class Journey {
     });
   }
 
-  #workOf({ id }: FlowStep, { route }: Entry, message: Transit): StepWork {
+  #workOf({ id }: FlowStep, entry: Entry, message: Transit): StepWork {
     const { work } = this.#options;
+    const { route } = entry;
     return {
+      request: async (question) =>
+        work.resources.request(makeQuestion(question, { entry, message, step: id }), work.signal),
       signal: work.signal,
       attempt: work.attempt,
       id: derivedId(message.input.envelope, `${route}${message.progress.trail}/${id}`, 0),

@@ -3,6 +3,7 @@ import type { Contracts } from '../contracts/contracts.ts';
 import type { Fault } from '../errors.ts';
 import type { EncodedMessage, TypeRef } from '../message.ts';
 import type { PluginOrigin, StepWork } from '../ports/mediator.ts';
+import type { Resources } from '../ports/resources.ts';
 import type { StateRef } from '../ports/store.ts';
 import type { Topology } from '../ports/topology.ts';
 import type { Span, Tracing } from '../ports/tracing.ts';
@@ -74,7 +75,8 @@ export interface Program {
 }
 
 /** What a process hands to the steps of one attempt. */
-export interface ProgramWork extends Omit<StepWork, 'id'> {
+export interface ProgramWork extends Omit<StepWork, 'id' | 'request' | 'resources'> {
+  readonly resources: Pick<Resources, 'keys' | 'ask' | 'request'>;
   readonly states: StateSession;
   /** By how much a transport may be late: waits up to this happen in place; longer ones are messages. @unit milliseconds */
   readonly graceMs: number;

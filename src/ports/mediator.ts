@@ -83,6 +83,8 @@ export interface StepScope {
    * @param service undefined: onto the bus, for every route from `type`
    */
   exit(service: string | undefined, type: TypeRef, at: Path): StepExit | undefined;
+  /** A service that is asked for an answer; undefined after a fault: as of `exit`, or when it cannot answer such a message. */
+  asks(service: string, type: TypeRef, at: Path): StepAsked | undefined;
   /**
    * A destination for copies of the message as it is here, checked as any of the route: the service receives its type, or a major that
    * there is a cast to; a type that is published is the message's. Undefined after a fault.
@@ -112,6 +114,13 @@ export interface StepSource {
   readonly byKey: boolean;
   /** Of HTTP: `GET`. */
   readonly method: string;
+}
+
+/** A service as a step asks it. */
+export interface StepAsked {
+  readonly exit: StepExit;
+  readonly request: StepContract;
+  readonly answer: StepContract;
 }
 
 /** `scalar`: text, a number, a date, true or false; `whole`: a whole number; `date`: RFC 3339 text. Neither is ever absent. `list`: a list. */
@@ -203,10 +212,25 @@ export interface StepWork {
   readonly id: string;
   /** What the process has for steps that look outside. */
   readonly resources: Pick<Resources, 'keys' | 'ask'>;
+  /**
+   * Asks a service of the bus, and resolves to the data of its answer, which keeps its contract.
+   * @throws WB_CONTRACT_VIOLATED; WB_REQUEST_FAILED when the service gave it up; WB_REQUEST_TIMEOUT, WB_CLOSED (both retryable)
+   */
+  request(question: StepQuestion): Promise<unknown>;
   /** Milliseconds since the Unix epoch. */
   now(): number;
   /** Resolves after `ms`, or at once when `signal` aborts. */
   pause(ms: number): Promise<void>;
+}
+
+export interface StepQuestion {
+  /** Of `StepScope.asks`. */
+  readonly exit: StepExit;
+  readonly data: unknown;
+  /** @unit milliseconds */
+  readonly timeoutMs: number;
+  /** Tells apart what one step asks about one message: the id of the request is made of it. @default '' */
+  readonly name?: string;
 }
 
 /**

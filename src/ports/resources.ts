@@ -1,3 +1,5 @@
+import type { EncodedMessage, TypeRef } from '../message.ts';
+
 /** What a process has for steps that look outside. Made once for each process that runs routes; steps ask for what they need by name. */
 export interface Resources {
   /** Keys by name, for steps that encrypt. @throws WB_RESOURCE_MISSING when there is no such key ring */
@@ -9,8 +11,23 @@ export interface Resources {
   ask(source: string, question: Question, signal: AbortSignal): Promise<Answer>;
   /** Sources that were asked, and whether each is left alone because it failed time after time. */
   breakers(): ReadonlyMap<string, boolean>;
+  /**
+   * Asks a service of the bus, and resolves to the data of its answer, which keeps its contract.
+   * @throws WB_RESOURCE_MISSING where no router runs; WB_REQUEST_FAILED; WB_REQUEST_TIMEOUT and WB_CLOSED, retryable
+   */
+  request(question: ServiceQuestion, signal: AbortSignal): Promise<unknown>;
   /** Finishes what is under way and frees everything. Safe to call twice. */
   close(): Promise<void>;
+}
+
+export interface ServiceQuestion {
+  readonly service: string;
+  /** The request. Its id is the same when the same is asked again. */
+  readonly message: EncodedMessage;
+  /** The type of the answer. */
+  readonly answer: TypeRef;
+  /** @unit milliseconds */
+  readonly timeoutMs: number;
 }
 
 export interface Question {

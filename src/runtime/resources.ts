@@ -1,6 +1,6 @@
 import { WaybillError } from '../errors.ts';
 import { didYouMean } from '../nearest.ts';
-import type { Answer, KeyRing, Question, Resources, Source } from '../ports/resources.ts';
+import type { Answer, KeyRing, Question, Resources, ServiceQuestion, Source } from '../ports/resources.ts';
 
 export interface ResourceParts {
   /** By name. */
@@ -46,6 +46,10 @@ export class ProcessResources implements Resources {
 
   breakers(): ReadonlyMap<string, boolean> {
     return new Map([...this.#opened].map(([name, { open = false }]) => [name, open]));
+  }
+
+  request({ service }: ServiceQuestion): Promise<unknown> {
+    return Promise.reject(missing(`nobody here asks the service ${service}`, 'Run the route by a router of the bus.'));
   }
 
   close(): Promise<void> {

@@ -12,6 +12,7 @@ import { Dispatcher } from './dispatcher.ts';
 import { admit, mayHeal } from './gateway.ts';
 import { noAnswer } from './no-answer.ts';
 import { RetiredRoutes } from './retired.ts';
+import { RouteRequests } from './route-requests.ts';
 import { Recorded, type States } from './states.ts';
 import type { Attempting, Verdict } from './verdict.ts';
 
@@ -63,6 +64,7 @@ export class Router {
   /** Those who wait for the next plan. */
   readonly #waiting = new Set<() => void>();
   readonly #retired: RetiredRoutes;
+  readonly #requests: RouteRequests;
   #retiredTimer: Timer | undefined;
   #closed = false;
   /** When the manifest was last asked for on behalf of the gateway. */
@@ -71,6 +73,7 @@ export class Router {
   constructor(plan: Plan, parts: RouterParts) {
     this.#plan = plan;
     this.#parts = parts;
+    this.#requests = new RouteRequests(() => this.#plan, parts);
     this.#retired = new RetiredRoutes(parts.transport, parts.planOf, parts.log);
   }
 
@@ -96,7 +99,12 @@ export class Router {
     this.#closed = true;
     this.#retiredTimer?.cancel();
     for (const resume of [...this.#waiting]) resume();
-    await Promise.all([...this.#dispatchers.values()].map((dispatcher) => dispatcher.close(timeoutMs)));
+    try {
+      await Promise.all([...this.#dispatchers.values()].map((dispatcher) => dispatcher.close(timeoutMs)));
+    } finally {
+      // Attempts in hand may wait for answers, so it goes after them.
+      await this.#requests.close();
+    }
   }
 
   #enqueue(work: () => Promise<void>): Promise<void> {
@@ -265,14 +273,14 @@ export class Router {
   }
 
   #work(attempting: Attempting, states: ProgramWork['states']): ProgramWork {
-    const { clock, resources, transport } = this.#parts;
+    const { clock, transport } = this.#parts;
     const tracing = this.#tracing;
     return {
       get signal() {
         return attempting.signal;
       },
       attempt: attempting.attempt,
-      resources,
+      resources: this.#requests.resources,
       states,
       graceMs: GRACE_MS[transport.kind],
       ...(tracing !== undefined && { tracing }),

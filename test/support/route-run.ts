@@ -1,5 +1,6 @@
 import type { EncodedMessage } from '../../src/message.ts';
 import type { Plan, ProgramResult } from '../../src/plan/plan.ts';
+import type { ServiceQuestion } from '../../src/ports/resources.ts';
 import type { Outgoing } from '../../src/ports/transport.ts';
 import { ProcessResources, type ResourceParts } from '../../src/runtime/resources.ts';
 import { type RouteMemory, RouteRun as Run } from '../../src/runtime/route-run.ts';
@@ -17,6 +18,8 @@ export interface RouteRunOptions {
   /** See `ProgramWork.graceMs`. @default 0 */
   readonly graceMs?: number;
   readonly resources?: ResourceParts;
+  /** What services answer; throws what the request fails with. @default none is asked */
+  readonly answers?: (question: ServiceQuestion, asked: unknown) => unknown;
   /** Goes on with what another run of the route left behind. */
   readonly after?: RouteRun;
   /** Of what it left behind this is lost. */
@@ -28,14 +31,27 @@ export class RouteRun {
   /** All that left the route, in order. */
   readonly sends: Outgoing[] = [];
   readonly dead: { readonly code: string; readonly error: string; readonly message: EncodedMessage }[] = [];
+  /** What services were asked, in order. */
+  readonly questions: ServiceQuestion[] = [];
   readonly #run: Run;
 
-  constructor(plan: Plan, route = 'r', { after, without, graceMs = 0, resources }: RouteRunOptions = {}) {
+  constructor(plan: Plan, route = 'r', { after, without, graceMs = 0, resources, answers }: RouteRunOptions = {}) {
+    const own = new ProcessResources(resources);
     this.#run = new Run({
       plan,
       endpoint: `route.${route}`,
       graceMs,
-      resources: new ProcessResources(resources),
+      resources: {
+        keys: (ring) => own.keys(ring),
+        ask: (source, question, signal) => own.ask(source, question, signal),
+        request: async (question) => {
+          this.questions.push(question);
+          const data: unknown = JSON.parse(Buffer.from(question.message.body).toString());
+          return answers === undefined ? own.request(question) : await answers(question, data);
+        },
+        breakers: () => own.breakers(),
+        close: () => own.close(),
+      },
       nowMs: after?.nowMs ?? Date.parse('2026-01-01T00:00:00Z'),
       ...(after !== undefined && {
         memory: after.stored,

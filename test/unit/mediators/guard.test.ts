@@ -233,6 +233,7 @@ describe('the guard around plugins', () => {
       resources: {
         keys: () => ({ current: { id: '', key: Buffer.alloc(0) }, find: () => undefined }),
         ask: () => Promise.resolve(undefined),
+        request: () => Promise.resolve(undefined),
       },
       states: { read: () => Promise.resolve(undefined), write: () => undefined, forget: () => undefined },
       graceMs: 0,

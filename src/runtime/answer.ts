@@ -3,7 +3,7 @@ import { ERROR_CODES, type ErrorCode, WaybillError } from '../errors.ts';
 import { parseJson } from '../json.ts';
 import { type EncodedMessage, type Message, type TypeRef, typeRef } from '../message.ts';
 import type { Plan } from '../plan/plan.ts';
-import { NO_ANSWER } from '../runtime/no-answer.ts';
+import { NO_ANSWER } from './no-answer.ts';
 
 /**
  * The type of the answer to a request.

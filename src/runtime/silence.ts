@@ -1,6 +1,6 @@
 import type { TypeRef } from '../message.ts';
 import type { Plan } from '../plan/plan.ts';
-import type { EndpointStats } from '../ports/transport.ts';
+import type { Address, EndpointStats } from '../ports/transport.ts';
 
 /** Where a message of the type may go: the services it may reach in the end, and the endpoints on the way. */
 function reachOf(
@@ -27,8 +27,9 @@ function reachOf(
 }
 
 /** Why an answer did not come, as far as the endpoints on its way show; undefined when they show nothing. */
-export function whySilent(plan: Plan, type: TypeRef, stats: readonly EndpointStats[]): string | undefined {
-  const { services, endpoints } = reachOf(plan, type);
+export function whySilent(plan: Plan, type: TypeRef, to: Address, stats: readonly EndpointStats[]): string | undefined {
+  const straight = typeof to === 'object' && 'endpoint' in to;
+  const { services, endpoints } = straight ? { services: [to.endpoint], endpoints: [] } : reachOf(plan, type);
   const reasons: string[] = [];
   for (const name of [...endpoints, ...services]) {
     const found = stats.find((each) => each.name === name);
