@@ -34,6 +34,7 @@ export const ERROR_CODES = {
   WB_EXPRESSION_FUNCTION: 'An expression calls an unknown function, or one with the wrong number of arguments.',
   WB_EXPRESSION_SYNTAX: 'An expression is not valid CEL, or uses a part of CEL that Waybill leaves out.',
   WB_EXPRESSION_TYPE: 'A value in an expression is not of the kind that its place needs.',
+  WB_GATHER_INCOMPLETE: 'Of the services that a route asked too few answered.',
   WB_HANDLER_CRASHED: 'The process ended while this message was being handled, as often as is allowed.',
   WB_HANDLER_FAILED: 'The handler threw an error.',
   WB_HANDLER_MISSING: 'A declared type has no handler.',
@@ -89,6 +90,9 @@ export const ERROR_CODES = {
   WB_SEQUENCE_GAP: 'Messages waited in vain for the one before them in their sequence.',
   WB_SEQUENCE_LATE: 'A message came after those behind it in its sequence had gone on without it.',
   WB_SERVICE_UNKNOWN: 'The service is not declared in the configuration.',
+  WB_SLIP_FAILED:
+    'A stop of a routing slip failed; what the stops before it had done is undone, or the undoing failed as well.',
+  WB_SLIP_UNKNOWN: 'A routing slip names a stop that the route does not declare, or has too many.',
   WB_SOURCE_ANSWER: 'What a source answered is not what its contract says, too large, or no JSON.',
   WB_SOURCE_FAILED:
     'A source cannot be reached, did not answer in time, answered that it failed, or is left alone after failures.',

@@ -67,7 +67,7 @@ export interface Waiting {
 }
 
 /** Resolves to the data of the answer. @throws as `StepWork.request`, and as mappings do */
-export function askService(
+export async function askService(
   { exit, set }: AskedService,
   message: RouteMessage,
   work: Pick<StepWork, 'request'>,

@@ -63,12 +63,14 @@ function wrongChange(name: string, value: unknown): string | undefined {
       return isText(value) ? undefined : 'the key is no text, or empty';
     case 'notBeforeMs':
       return Number.isFinite(value) ? undefined : 'notBeforeMs is no number';
+    case 'again':
+      return value === true ? undefined : 'again is true, or is left out';
     case 'exit':
       return isExit(value) ? undefined : 'exit is none that the scope made';
     case 'copies':
       return Array.isArray(value) && value.every(isExit) ? undefined : 'copies are not places that the scope made';
     default:
-      return 'there is nothing of that name to change: it takes data, vars, envelope, key, notBeforeMs, exit and copies';
+      return 'there is nothing of that name to change: it takes data, vars, envelope, key, notBeforeMs, again, exit and copies';
   }
 }
 

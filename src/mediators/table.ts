@@ -13,6 +13,8 @@ import { map } from './map.ts';
 import { processManager } from './process.ts';
 import { redact } from './redact.ts';
 import { resequence } from './resequence.ts';
+import { routingSlip } from './routing-slip.ts';
+import { scatterGather } from './scatter-gather.ts';
 import { script } from './script.ts';
 import { set } from './set.ts';
 import { split } from './split.ts';
@@ -35,6 +37,8 @@ export const MEDIATORS: readonly Mediator[] = [
   enrich,
   call,
   invoke,
+  scatterGather,
+  routingSlip,
   claimCheck,
   delay,
   dedupe,

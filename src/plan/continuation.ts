@@ -23,8 +23,9 @@ export interface Continuation {
   readonly key: string;
   /** For the step itself. Its message is `message`. */
   readonly timer?: Omit<StepTimer, 'message'>;
-  /** Without a timer it goes on after the step. */
+  /** Without a timer it goes on after the step, or comes to it again. */
   readonly message?: Kept;
+  readonly again?: true;
   /** Nothing happens before. @unit milliseconds since the Unix epoch */
   readonly atMs: number;
 }
@@ -42,8 +43,9 @@ export interface Continued {
 }
 
 /** What makes a continuation, and with its ordinal gives it an id that no other has. */
-export function makerOf(cause: Transit, { step, timer }: Continuation, route: string): string {
-  return `${route}${cause.progress.trail}/${step}/${timer?.name ?? ''}`;
+export function makerOf({ progress }: Transit, { step, timer, again }: Continuation, route: string): string {
+  const what = again === true ? `again ${String(progress.turn)}` : (timer?.name ?? '');
+  return `${route}${progress.trail}/${step}/${what}`;
 }
 
 /** Its id is the same whenever it is made of the same message. */

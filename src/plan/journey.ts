@@ -78,7 +78,13 @@ export class Journey {
   }
 
   /** Goes on with a message that waited after a step. @throws WB_STATE_OUTDATED when the route is another one by now, and as `go` */
-  async resume({ message: kept, step: id }: Continuation): Promise<readonly Arrived[]> {
+  async resume({ message: kept, step: id, again }: Continuation): Promise<readonly Arrived[]> {
+    if (again === true) {
+      const message = this.#restore(kept, id);
+      const entry = this.#entryOf(message);
+      if (entry === undefined) throw new TypeError('a message was restored for a route that does not take it');
+      return this.go(entry, message, indexOfStep(entry, id));
+    }
     const { message, of } = restore(kept, { maxDepth: this.#options.depth });
     const entry = this.#entryOf(message);
     const index = entry === undefined ? -1 : indexOfStep(entry, id);
@@ -116,7 +122,11 @@ export class Journey {
     const entry = this.#entryOf(message) ?? from;
     const at = entry === from ? index : indexOfStep(entry, step.id);
     const { work } = this.#options;
-    const { notBeforeMs } = message.progress;
+    const { notBeforeMs, again } = message.progress;
+    if (again) {
+      this.#comeAgain(step, entry, message);
+      return [];
+    }
     if (notBeforeMs === undefined) return this.go(entry, message, at + 1);
     const waitMs = notBeforeMs - work.now();
     if (waitMs > 0 && (this.#remembers || waitMs > work.graceMs)) {
@@ -138,6 +148,13 @@ export class Journey {
       message: kept,
       atMs,
     });
+  }
+
+  #comeAgain({ id }: FlowStep, entry: Entry, message: Transit): void {
+    const kept = this.#keep(message, entry, id);
+    const atMs = this.#options.work.now();
+    this.waiting += 1;
+    this.#later(entry, message, { step: id, take: refOf(message), key: '', message: kept, again: true, atMs });
   }
 
   #later(entry: Entry, cause: Transit, continuation: Continuation): void {

@@ -25,6 +25,7 @@ export function keep(transit: Transit, of: TypeRef): Kept {
     ...(Object.keys(progress.vars).length > 0 && { vars: progress.vars }),
     ...(progress.keyFollows && { keyFollows: true }),
     ...(progress.trail !== '' && { trail: progress.trail }),
+    ...(progress.turn > 0 && { turn: progress.turn }),
     ...(progress.exit !== undefined && { exit: progress.exit }),
   };
   const kept = { of, envelope, body: Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8') };

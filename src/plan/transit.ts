@@ -34,6 +34,10 @@ export interface Progress {
   readonly trail: string;
   /** See `RouteMessageChange`. */
   readonly notBeforeMs: number | undefined;
+  /** Whether it comes to its step again; see `RouteMessageChange`. */
+  readonly again: boolean;
+  /** How often it has come again. */
+  readonly turn: number;
   /** The `id` of a `StepExit`. */
   readonly exit: string | undefined;
   /** The `id`s of those that get a copy once the step has returned it. */
@@ -46,6 +50,8 @@ const AT_START: Omit<Progress, 'envelope'> = {
   keyFollows: false,
   trail: '',
   notBeforeMs: undefined,
+  again: false,
+  turn: 0,
   exit: undefined,
   copies: [],
 };
@@ -109,6 +115,8 @@ export class Transit implements RouteMessage {
       keyFollows: key === undefined && (rewrites || before.keyFollows),
       trail: before.trail,
       notBeforeMs: change.notBeforeMs ?? before.notBeforeMs,
+      again: change.again ?? before.again,
+      turn: before.turn + (change.again === true ? 1 : 0),
       exit: change.exit?.id ?? before.exit,
       copies: change.copies === undefined ? before.copies : change.copies.map(({ id }) => id),
     });

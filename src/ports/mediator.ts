@@ -314,6 +314,11 @@ export interface RouteMessageChange {
    * run `io` or `state`. @unit milliseconds since the Unix epoch
    */
   readonly notBeforeMs?: number;
+  /**
+   * It comes to this step again instead of going on, by a delivery of its own: what is in `vars` by then is durable first, and never
+   * done again. For steps that run `io`.
+   */
+  readonly again?: true;
   /** It goes there instead of through the later steps. */
   readonly exit?: StepExit;
   /**
