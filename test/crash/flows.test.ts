@@ -1,0 +1,186 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { type Host, openBus } from '../../src/index.ts';
+import { brokerUrl, busName } from '../support/broker.ts';
+import { all } from '../support/collector.ts';
+import { attendFulfilment, BATCH, type Effect, effectsIn, isMissing, writeFulfilment } from '../support/fulfilment.ts';
+import { message } from '../support/messages.ts';
+import { postgres, schemaUrl } from '../support/postgres.ts';
+import { testLog } from '../support/targets.ts';
+import { randomFrom } from '../support/traffic/random.ts';
+import type { TrapPlan } from '../support/traffic/trap.ts';
+import { program } from '../support/transpiled.ts';
+import { until } from '../support/until.ts';
+import type { UntypedService } from '../support/untyped.ts';
+
+/** `WAYBILL_CRASH_SEED` repeats a run's plan of kills; the system's scheduling differs still. */
+const SEED = Number(process.env['WAYBILL_CRASH_SEED'] ?? Date.now() % 1_000_000);
+const KILLS = 8;
+/** Orders that are published before each kill. What is shipped of them is whole batches. */
+const WAVE = 15;
+/** How long a trap may wait for its moment before the process is killed anyway. @unit milliseconds */
+const PATIENCE = 3_000;
+const POINTS = ['before settlement', 'during settlement', 'after settlement', 'before confirm'] as const;
+
+describe('routers that are killed while processes and aggregates are under way', () => {
+  let folder = '';
+  const children = new Set<ChildProcess>();
+  const services: UntypedService[] = [];
+  const hosts: Host[] = [];
+  let random = randomFrom(SEED);
+
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'waybill-flows-'));
+    random = randomFrom(SEED);
+  });
+  afterEach(async function () {
+    if (this.currentTest?.isFailed() === true) process.stderr.write(`      seed ${String(SEED)}\n`);
+    for (const child of children) await killed(child);
+    for (const service of services.splice(0)) await service.close();
+    for (const host of hosts.splice(0)) await host.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  const plan = (): TrapPlan => ({
+    point: POINTS[Math.floor(random() * POINTS.length)] ?? 'during settlement',
+    // The first is let through, so that each life gets on with what the one before it left in the middle.
+    nth: 2 + Math.floor(random() * 8),
+    turns: Math.floor(random() * 4),
+  });
+  const start = async (trap: TrapPlan | null, ...more: readonly string[]): Promise<ChildProcess> => {
+    const { file, execArgv } = await program('test/support/fulfilment-process.ts');
+    const child = fork(file, [folder, JSON.stringify(trap), ...more], { execArgv: [...execArgv] });
+    children.add(child);
+    child.once('exit', () => children.delete(child));
+    return child;
+  };
+  /** Resolves to whether it was the trap. */
+  const ended = async (child: ChildProcess): Promise<boolean> => {
+    const { exitCode, signalCode } = child;
+    if (exitCode !== null || signalCode !== null) return true;
+    const giveUp = new AbortController();
+    const timer = setTimeout(() => {
+      giveUp.abort();
+    }, PATIENCE);
+    try {
+      await once(child, 'exit', { signal: giveUp.signal });
+      return true;
+    } catch {
+      await killed(child);
+      return false;
+    } finally {
+      clearTimeout(timer);
+    }
+  };
+  const publish = async (host: Host, wave: number): Promise<void> => {
+    const orders = Array.from({ length: WAVE }, (_, n) => String(wave * WAVE + n));
+    await host.transport.send(
+      orders.map((order) => {
+        const placed = message({ id: `placed-${order}`, source: '/shop', key: order, data: { order } });
+        return { to: 'bus', message: placed };
+      }),
+    );
+  };
+  const judged = async (count: number): Promise<void> => {
+    const orders = Array.from({ length: count }, (_, n) => String(n));
+    const wanted = orders.flatMap((order) => wantedOf(order));
+    const shipped = orders.filter((order) => !isMissing(order));
+    await until(
+      'all effects',
+      () => {
+        const found = new Set(effectsIn(folder).map(nameOf));
+        return wanted.every((name) => found.has(name)) && batchesOf(effectsIn(folder)).flat().length === shipped.length;
+      },
+      { deadlineMs: 180_000, describe: () => missingOf(wanted, effectsIn(folder)) },
+    );
+    const effects = effectsIn(folder);
+    // A service may handle a message twice; what the routes made of it is the same message then.
+    const ids = new Map<string, Set<string>>();
+    for (const effect of effects.filter(({ type }) => type !== 'billing.batch')) {
+      ids.set(nameOf(effect), (ids.get(nameOf(effect)) ?? new Set()).add(`${effect.source} ${effect.id}`));
+    }
+    expect([...ids].filter(([, each]) => each.size > 1)).to.deep.equal([]);
+    expect([...ids.keys()].sort()).to.deep.equal([...wanted].sort());
+    const batches = batchesOf(effects);
+    expect(batches.filter((batch) => batch.length !== BATCH)).to.deep.equal([]);
+    expect(batches.flat().sort()).to.deep.equal([...shipped].sort());
+  };
+
+  it('lose and repeat no effect, embedded', async function () {
+    this.timeout(600_000);
+    await writeFulfilment(folder, { bus: 'fulfilment', transport: `embedded:${folder}/store` });
+    let sprung = 0;
+    for (let wave = 0; wave < KILLS; wave++) {
+      // Between two lives the folder is nobody's.
+      const host = await openBus({ config: folder, log: testLog });
+      if (wave === 0) await host.apply('tests');
+      await publish(host, wave);
+      await host.close();
+      if (await ended(await start(plan(), 'alone'))) sprung += 1;
+    }
+    const last = await start(null, 'alone');
+    await judged(KILLS * WAVE);
+    await killed(last);
+    const host = await openBus({ config: folder, log: testLog });
+    hosts.push(host);
+    expect(await all(host.transport.dead.list())).to.deep.equal([]);
+    expect(sprung).to.be.greaterThan(0);
+  });
+
+  it('lose and repeat no effect, two of them on RabbitMQ with PostgreSQL', async function () {
+    const transport = await brokerUrl(this);
+    const store = schemaUrl((await postgres(this)).url);
+    this.timeout(600_000);
+    await writeFulfilment(folder, { bus: busName('fulfilment'), transport, store });
+    const host = await openBus({ config: folder, log: testLog });
+    hosts.push(host);
+    await host.apply('tests');
+    services.push(...(await attendFulfilment(folder)));
+    let sprung = 0;
+    const routers = await Promise.all([start(plan()), start(plan())]);
+    for (let wave = 0; wave < KILLS; wave++) {
+      await publish(host, wave);
+      const at = wave % routers.length;
+      const router = routers[at];
+      if (router === undefined) throw new Error('no router');
+      if (await ended(router)) sprung += 1;
+      routers[at] = await start(wave + routers.length < KILLS ? plan() : null);
+    }
+    await judged(KILLS * WAVE);
+    expect(await all(host.transport.dead.list())).to.deep.equal([]);
+    expect(sprung).to.be.greaterThan(0);
+  });
+});
+
+async function killed(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exit = once(child, 'exit');
+  child.kill('SIGKILL');
+  await exit;
+}
+
+function nameOf({ type, data }: Effect): string {
+  return `${type} ${data.order}`;
+}
+
+/** What an order leads to, the batches apart. */
+function wantedOf(order: string): readonly string[] {
+  const ends = isMissing(order) ? ['payment.refund', 'shop.order.cancelled'] : ['shipping.ship'];
+  return ['payment.capture', 'stock.reserve', ...ends].map((type) => `${type} ${order}`);
+}
+
+/** Each batch once, by its id. */
+function batchesOf(effects: readonly Effect[]): readonly (readonly string[])[] {
+  const batches = effects.filter(({ type }) => type === 'billing.batch');
+  return [...new Map(batches.map(({ id, data }) => [id, data.orders ?? []])).values()];
+}
+
+function missingOf(wanted: readonly string[], effects: readonly Effect[]): string {
+  const found = new Set(effects.map(nameOf));
+  const missing = wanted.filter((name) => !found.has(name));
+  return `${String(missing.length)} missing, such as ${missing.slice(0, 5).join(', ')}`;
+}
