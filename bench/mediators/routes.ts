@@ -4,7 +4,6 @@ import { checkConfiguration } from '../../src/config/check.ts';
 import type { Plan } from '../../src/plan/plan.ts';
 import { orderSchema } from '../corpus.ts';
 
-export const ORDER = 'bench.order.placed@1';
 /** 32 bytes, of no use anywhere else. */
 const KEY = Buffer.alloc(32, 7).toString('base64');
 
