@@ -19,7 +19,7 @@ import type { UntypedService } from '../support/untyped.ts';
 
 /** `WAYBILL_CRASH_SEED` repeats a run's plan of kills; the system's scheduling differs still. */
 const SEED = Number(process.env['WAYBILL_CRASH_SEED'] ?? Date.now() % 1_000_000);
-const KILLS = 8;
+const KILLS = 6;
 /** Orders that are published before each kill. What is shipped of them is whole batches. */
 const WAVE = 15;
 /** How long a trap may wait for its moment before the process is killed anyway. @unit milliseconds */

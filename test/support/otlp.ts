@@ -142,10 +142,15 @@ export class OtlpCollector implements AsyncDisposable {
     return this.spans.find((span) => span.id === id);
   }
 
-  /** The names from the root to a span. */
-  path(span: ReceivedSpan): string[] {
-    const parent = this.byId(span.parent);
-    return parent === undefined ? [span.name] : [...this.path(parent), span.name];
+  /** The span that one belongs to; it may come later, from another process. */
+  parentOf({ name, parent }: ReceivedSpan): Promise<ReceivedSpan> {
+    return until(`the parent of "${name}"`, () => this.byId(parent), { describe: () => this.tree() });
+  }
+
+  /** The names from the root to a span. @param outside a parent that nobody sends */
+  async path(span: ReceivedSpan, outside = ''): Promise<string[]> {
+    if (span.parent === outside) return [span.name];
+    return [...(await this.path(await this.parentOf(span), outside)), span.name];
   }
 
   /** All spans, as text. */
