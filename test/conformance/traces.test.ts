@@ -19,7 +19,7 @@ function suite(target: string, urlOf: (context: Mocha.Context) => Promise<string
       await bus[Symbol.asyncDispose]();
     });
     beforeEach(() => {
-      spans.spans.length = 0;
+      spans.clear();
     });
 
     it('are one tree from the publisher to the last consumer, over processes', async () => {
@@ -154,7 +154,7 @@ function suite(target: string, urlOf: (context: Mocha.Context) => Promise<string
       const joined = await spans.one('process mail');
       expect(joined.traceId).to.equal(traceparent.slice(3, 35));
       expect((await spans.one('publish shop.order.placed@1')).parent).to.equal(traceparent.slice(36, 52));
-      spans.spans.length = 0;
+      spans.clear();
       await shop.ask({ do: 'publish', type: 'shop.order.placed@1', data, traceparent: `${traceparent}-more` });
       expect((await spans.one('process mail')).traceId).to.not.equal(joined.traceId);
     });
@@ -178,7 +178,7 @@ function suite(target: string, urlOf: (context: Mocha.Context) => Promise<string
           'route orders',
         ]);
         expect((await spans.one('route gateway')).parent).to.equal('c7ad6b7169203331');
-        spans.spans.length = 0;
+        spans.clear();
         await send('00-zero-zero-01');
         expect((await spans.one('process mail')).traceId).to.match(/^[0-9a-f]{32}$/);
         expect((await spans.one('route gateway')).parent).to.equal('');

@@ -94,6 +94,8 @@ export class OtlpCollector implements AsyncDisposable {
   /** Requests, whatever became of them. */
   requests = 0;
   mood: Mood = 'takes';
+  /** Traces that nobody asks for any more. */
+  readonly #over = new Set<string>();
   readonly #server: Server;
 
   private constructor() {
@@ -123,6 +125,11 @@ export class OtlpCollector implements AsyncDisposable {
       OTEL_LOGS_EXPORTER: 'none',
       OTEL_BSP_SCHEDULE_DELAY: '50',
     };
+  }
+
+  /** Forgets all spans, those as well that still come of the traces that there are. */
+  clear(): void {
+    for (const { traceId } of this.spans.splice(0)) this.#over.add(traceId);
   }
 
   /** Waits until there are as many spans of a name. */
@@ -180,7 +187,7 @@ export class OtlpCollector implements AsyncDisposable {
       return;
     }
     const bytes = request.headers['content-encoding'] === 'gzip' ? gunzipSync(body) : body;
-    if (request.url === '/v1/traces') this.spans.push(...read(bytes));
+    if (request.url === '/v1/traces') this.spans.push(...read(bytes).filter(({ traceId }) => !this.#over.has(traceId)));
     response.writeHead(200, { 'content-type': 'application/x-protobuf' }).end();
   }
 }
