@@ -30,7 +30,7 @@ const layers = [
     name: 'contracts',
     from: folder('contracts'),
     may: [FLOOR, PORTS, DEFINITION, folder('expressions')],
-    packages: ['ajv', 'ajv-formats', 'typebox'],
+    packages: ['ajv', 'ajv-formats', 'csv-parse', 'typebox'],
     pure: true,
   },
   {

@@ -1,9 +1,11 @@
+import path from 'node:path';
 import { checkOptions, type Names } from './client/options.ts';
 import { Service } from './client/service.ts';
 import type { SourceSettings } from './config/bus-file.ts';
 import { type ConfigurationOptions, checkConfiguration } from './config/check.ts';
 import type { Definition } from './config/definition.ts';
-import type { TelemetrySettings } from './config/settings.ts';
+import type { Settings, TelemetrySettings } from './config/settings.ts';
+import { FileTable } from './config/table-file.ts';
 import { parseStoreUrl, parseTransportUrl, type StoreSetting, type TransportSetting } from './config/transport-url.ts';
 import { FaultsError, WaybillError } from './errors.ts';
 import type { TypeRef } from './message.ts';
@@ -14,6 +16,7 @@ import type { Clock } from './ports/clock.ts';
 import { systemClock } from './ports/clock.ts';
 import type { Grant } from './ports/grants.ts';
 import type { Log } from './ports/log.ts';
+import type { TableReader } from './ports/lookup.ts';
 import type { Mediator } from './ports/mediator.ts';
 import type { Source } from './ports/resources.ts';
 import type { Store } from './ports/store.ts';
@@ -22,6 +25,7 @@ import type { Tracing } from './ports/tracing.ts';
 import type { Transport } from './ports/transport.ts';
 import { Host, type Proposal } from './runtime/host.ts';
 import { LazyStore } from './runtime/lazy-store.ts';
+import { LiveTables, type TableSetting } from './runtime/live-tables.ts';
 import { ProcessResources } from './runtime/resources.ts';
 
 /** Where the bus is. With neither `config` nor `url`, `WAYBILL_URL` is taken, then the nearest `waybill.yaml`; with both, `url` says
@@ -129,6 +133,7 @@ export async function openBus(options: BusOptions = {}): Promise<Host> {
   const store = storeOf(options.store, settings.store, clock, log);
   const transport = await openTransport(setting ?? settings.transport, plan.definition, clock, log);
   const own = part && { part: { definition: part, locate, mediators } };
+  const tables = new LiveTables({ settings: tablesOf(settings), clock, log });
   const resources = new ProcessResources({
     keyRings: settings.keyRings,
     source: (name) => sourceOf(name, settings.sources.reveal()[name], plan.definition.limits.depth, clock, log),
@@ -143,6 +148,7 @@ export async function openBus(options: BusOptions = {}): Promise<Host> {
     planOf,
     resources,
     tracing,
+    tables,
     ...store,
     ...own,
   });
@@ -288,11 +294,12 @@ function sourceOf(
   clock: Clock,
   log: Log,
 ): Promise<Source> | undefined {
-  if (settings === undefined) return undefined;
+  if (settings?.http === undefined) return undefined;
+  const { http, timeout, retry, cache, breaker, table: _, ...same } = settings;
   return import('./adapters/http/open.ts').then(({ openHttpSource }) => {
-    const { timeout, retry, cache, breaker, ...same } = settings;
     return openHttpSource({
       ...same,
+      http,
       name,
       depth,
       clock,
@@ -303,6 +310,21 @@ function sourceOf(
       ...(cache !== undefined && { cache: { forMs: cache.for, max: cache.max } }),
     });
   });
+}
+
+function tablesOf({ sources, root }: Settings): ReadonlyMap<string, TableSetting> {
+  return new Map(
+    Object.entries(sources.reveal()).flatMap(([name, { table }]): readonly [string, TableSetting][] => {
+      if (table === undefined) return [];
+      const { file, database, query, every, rows, size } = table;
+      const open = async (): Promise<TableReader> => {
+        if (file !== undefined) return new FileTable({ file, absolute: path.resolve(root, file), size });
+        const { TableQuery } = await import('./adapters/postgres/table.ts');
+        return new TableQuery({ name, url: database ?? '', query: query ?? '', rows, size });
+      };
+      return [[name, { open, everyMs: every, rows }]];
+    }),
+  );
 }
 
 async function openStore(setting: StoreSetting, clock: Clock, log: Log): Promise<Store> {

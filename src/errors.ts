@@ -115,6 +115,7 @@ export const ERROR_CODES = {
   WB_STORE_SINGLE: 'The store is a folder, so that only one router can run (a warning).',
   WB_STORE_UNAVAILABLE: 'The store cannot be reached, or did not answer in time.',
   WB_STORE_URL: 'The url of the store is not one that Waybill understands.',
+  WB_TABLE_INVALID: 'A table is missing, too large, or not what its contract says: every fault of it is listed.',
   WB_THROTTLE_FULL: 'More messages wait for their turn at a throttle than may.',
   WB_TOPOLOGY_CONFLICT: 'Something on the broker is not as the plan needs it, and cannot be changed in place.',
   WB_TRANSPORT_REFUSED: 'The transport refused the login, or does not have the place that the url names.',

@@ -10,8 +10,10 @@ import { type EncodedMessage, type Envelope, parseTypeRef, type TypeRef, typeRef
 import { didYouMean } from './nearest.ts';
 import { compilePlan } from './plan/compile.ts';
 import type { Plan, ProgramResult } from './plan/plan.ts';
+import type { Tables } from './ports/lookup.ts';
 import type { Mediator } from './ports/mediator.ts';
 import type { KeyRing, Resources } from './ports/resources.ts';
+import { FixedTables, givenTables } from './runtime/fixed-tables.ts';
 import { ProcessResources } from './runtime/resources.ts';
 import { RouteRun } from './runtime/route-run.ts';
 import { type StandIns, standIns } from './runtime/stand-ins.ts';
@@ -26,7 +28,10 @@ export interface TestOptions extends StandIns {
   readonly now?: string | number;
 }
 
-export interface RouteTestOptions extends ConfigurationOptions, TestOptions {}
+export interface RouteTestOptions extends ConfigurationOptions, TestOptions {
+  /** The rows of tables, by name and key, instead of those of files. A table in a database has none unless they are given. */
+  readonly tables?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+}
 
 export interface StepTestOptions extends TestOptions {
   /** The type that the step gets, with its version. @default test.message@1 */
@@ -74,8 +79,9 @@ const MESSAGE: TypeRef = 'test.message@1';
  * @throws WB_CONFIG_NOT_FOUND, WB_CONFIG_FAULTS with every fault, WB_ROUTE_UNKNOWN
  */
 export async function openRoute(name: string, options: RouteTestOptions = {}): Promise<RouteTest> {
-  const { plan, mediators, settings, faults }: CheckedConfiguration = await checkConfiguration(options);
+  const { plan, mediators, settings, faults, tables }: CheckedConfiguration = await checkConfiguration(options);
   if (plan === undefined) throw new FaultsError(faults);
+  const given = givenTables(plan, options.tables ?? {});
   const names = plan.definition.routes.map((route) => route.name);
   if (!names.includes(name)) {
     throw new WaybillError('WB_ROUTE_UNKNOWN', `there is no route ${name}`, {
@@ -87,7 +93,8 @@ export async function openRoute(name: string, options: RouteTestOptions = {}): P
     return route.name === name ? { ...route, enabled: true, isolate: true } : route;
   });
   const own = new ProcessResources(settings === undefined ? {} : { keyRings: settings.keyRings });
-  return new RouteTest(soundPlan({ ...plan.definition, routes }, mediators), name, own, options);
+  const test = { ...options, tables: new FixedTables(new Map([...tables, ...given])) };
+  return new RouteTest(soundPlan({ ...plan.definition, routes }, mediators), name, own, test);
 }
 
 /**
@@ -138,8 +145,8 @@ export class RouteTest {
   #count = 0;
 
   /** Made by `openRoute` and `openStep`. */
-  constructor(plan: Plan, route: string, own: Resources, test: TestOptions) {
-    const { now = START } = test;
+  constructor(plan: Plan, route: string, own: Resources, test: TestOptions & { readonly tables?: Tables }) {
+    const { now = START, tables } = test;
     this.#plan = plan;
     this.#takes = plan.routes.find(({ name }) => name === route)?.from ?? [];
     const nowMs = typeof now === 'number' ? now : Date.parse(now);
@@ -150,6 +157,7 @@ export class RouteTest {
       resources: standIns(test, own, plan),
       graceMs: 0,
       nowMs,
+      tables,
     });
   }
 

@@ -50,6 +50,7 @@ function text(terminal: Terminal, host: Host, found: TransportStats): string {
     table(head, rows),
     '',
     ...attendance(endpoints),
+    ...tables(found.tallies),
     // What is counted by processes that come and go does not add up, and is not shown as if it did.
     ...(exact
       ? [`ledger: made ${String(made)} = ${parts.join(' + ')}  (exact, ${balance})`]
@@ -59,6 +60,15 @@ function text(terminal: Terminal, host: Host, found: TransportStats): string {
         ]),
     `dead letters ${String(found.dead)}, parked ${String(found.parked)}`,
   ].join('\n');
+}
+
+/** What became of tables that were loaded again, where one was refused: the others need no words. */
+function tables(tallies: TransportStats['tallies']): string[] {
+  const refused = Object.entries(tallies).flatMap(([name, amount]) => {
+    const table = /^source\.(.+)\.refused$/.exec(name)?.[1];
+    return table === undefined ? [] : [[table, tallies[`source.${table}.loaded`] ?? 0, amount]];
+  });
+  return refused.length === 0 ? [] : [table(['table', 'loaded', 'refused'], refused), ''];
 }
 
 /** Who attends what, where that is not simply one process for all. */

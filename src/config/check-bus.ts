@@ -40,6 +40,7 @@ export function checkBus(bus: BusFile, written: unknown, types: ReadonlySet<Type
   for (const [name, source] of Object.entries(bus.sources)) {
     const path = ['sources', name];
     checkName('source', name, path, report);
+    checkSource(source, path, record(record(record(written)['sources'])[name]), report);
     for (const word of ['request', 'response'] as const) {
       const type = source[word];
       if (type !== undefined && !types.has(type)) problems.push({ path: [...path, word], ...unknownType(type, types) });
@@ -143,6 +144,36 @@ function checkService(
       'Raise max, or lower delay.',
     );
   }
+}
+
+/** What a table has beside `table`. */
+const OF_TABLES: ReadonlySet<string> = new Set(['table', 'response']);
+
+function checkSource(
+  { http, table }: BusFile['sources'][string],
+  path: DocumentPath,
+  written: Readonly<Record<string, unknown>>,
+  report: Report,
+): void {
+  if ((http === undefined) === (table === undefined)) {
+    const what = http === undefined ? 'neither `http` nor `table`' : 'both `http` and `table`';
+    report(path, `the source has ${what}`, 'Write one of them: where to ask, or which rows to keep.');
+    return;
+  }
+  if (table === undefined) return;
+  for (const option of Object.keys(written).filter((each) => !OF_TABLES.has(each)))
+    report([...path, option], `${option} is for http, and this is a table`, `Remove ${option}.`, true);
+  const { file, database, query } = table;
+  const inDatabase = database !== undefined && query !== undefined;
+  if ((file !== undefined && database === undefined && query === undefined) || (file === undefined && inDatabase)) {
+    checkSecrets([[record(written['table'])['database'], [...path, 'table', 'database']]], report);
+    return;
+  }
+  report(
+    [...path, 'table'],
+    'a table is read from a `file`, or by a `query` from a `database`',
+    'Write file: tables/<name>.csv, or database: "${NAME}" with query: SELECT ...',
+  );
 }
 
 type Placed = readonly [value: unknown, at: DocumentPath];

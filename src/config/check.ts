@@ -1,9 +1,11 @@
+import type { Table } from '../contracts/table.ts';
 import { comparePlaces, type ErrorCode, type Fault, formatFault } from '../errors.ts';
 import type { Locate } from '../plan/faults.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { Mediator } from '../ports/mediator.ts';
 import type { PartDefinition } from './definition.ts';
 import type { Reading } from './load.ts';
+import { checkTableTexts } from './read-tables.ts';
 import type { Settings } from './settings.ts';
 import { warnOfStore } from './store-warnings.ts';
 
@@ -31,6 +33,8 @@ export interface CheckedConfiguration {
   /** The other parts of the bus, as `waybill pull` wrote them. */
   readonly pulled: readonly PartDefinition[];
   readonly settings: Settings | undefined;
+  /** The tables of files that keep their contracts, by name. */
+  readonly tables: ReadonlyMap<string, Table>;
   /** The mediators that routes may use, the built-in ones first. */
   readonly mediators: readonly Mediator[];
   /** The text of a line of a file, for showing a fault in its place. */
@@ -89,7 +93,12 @@ async function compileReading(reading: Reading): Promise<CheckedConfiguration> {
     definition === undefined
       ? undefined
       : compileParts([...pulled, definition], definition.part, { locate, mediators });
-  const faults = distinctFaults([...reading.faults, ...(compiled?.faults ?? [])]).toSorted((a, b) =>
+  const faulty = new Set((compiled?.faults ?? []).flatMap(({ at }) => at?.file ?? []));
+  const { tables, faults: ofTables } =
+    compiled === undefined
+      ? { tables: new Map<string, Table>(), faults: [] }
+      : checkTableTexts(reading.tables, compiled.contracts, faulty);
+  const faults = distinctFaults([...reading.faults, ...(compiled?.faults ?? []), ...ofTables]).toSorted((a, b) =>
     comparePlaces(a.at, b.at),
   );
   const plan = faults.length === 0 ? compiled?.plan : undefined;
@@ -97,7 +106,20 @@ async function compileReading(reading: Reading): Promise<CheckedConfiguration> {
   const ofPlan = (compiled?.warnings ?? []).filter(({ code }) => faults.length === 0 || !OF_ABSENCE.has(code));
   const ofStore = plan === undefined || settings === undefined ? [] : warnOfStore(plan, settings, locate);
   const warnings = [...ofPlan, ...ofStore].toSorted((a, b) => comparePlaces(a.at, b.at));
-  return { faults, warnings, plan, locate, part: definition, pulled, settings, mediators, sourceLine, files, root };
+  return {
+    faults,
+    warnings,
+    plan,
+    locate,
+    part: definition,
+    pulled,
+    settings,
+    tables,
+    mediators,
+    sourceLine,
+    files,
+    root,
+  };
 }
 
 /** Configuration and plan each check what they need, so the same fault may come from both. */

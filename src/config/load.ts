@@ -17,6 +17,7 @@ import { readParts } from './read-parts.ts';
 import { type PluginsReading, readPlugins } from './read-plugins.ts';
 import { readRoutes } from './read-routes.ts';
 import { readScripts, type ScriptsReading } from './read-scripts.ts';
+import { readTables, type TableText } from './read-tables.ts';
 import type { Environment } from './references.ts';
 import { readSettings, type Settings } from './settings.ts';
 import { ShapeCheck } from './shape-check.ts';
@@ -47,6 +48,8 @@ export interface Reading {
   readonly pulled: readonly PartDefinition[];
   /** Undefined when `waybill.yaml` is faulty or a reference of it cannot be resolved. */
   readonly settings: Settings | undefined;
+  /** The tables of files, as they were read. */
+  readonly tables: readonly TableText[];
   /** The mediators that routes may use, the built-in ones first. */
   readonly mediators: readonly Mediator[];
   /** The files that were read, relative to `root`. */
@@ -81,6 +84,7 @@ export async function readConfiguration(options: LoadOptions = {}): Promise<Read
   const plugins = await readPlugins(documents, { packages: rest?.plugins ?? [], file });
   const scripts = await readScripts(documents, routes);
   const others = await readParts(documents, { bus: bus?.bus, part: bus?.part });
+  const tables = rest === undefined ? [] : await readTables(documents, rest.sources, fileOf);
   const types = new Set([...contracts.types, ...others.types]);
   let settings: Settings | undefined;
   if (rest !== undefined) {
@@ -110,6 +114,7 @@ export async function readConfiguration(options: LoadOptions = {}): Promise<Read
     ],
     pulled: others.pulled,
     settings,
+    tables,
     files: [...documents.files, ...plugins.files, ...scripts.modules.keys()],
     locate: (of, at, place) => documents.locate(of, at, place),
     sourceLine: (of, line) => documents.sourceLine(of, line),

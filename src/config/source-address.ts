@@ -4,6 +4,7 @@ import type { SourceSettings } from './bus-file.ts';
 /** Why the address of a source, its references resolved, cannot be asked. Says nothing of the address, in which secrets may stand. */
 export function checkAddress(name: string, { http }: SourceSettings): Omit<Problem, 'file'> | undefined {
   const path = ['sources', name, 'http'];
+  if (http === undefined) return undefined;
   const text = http.replaceAll('{key}', 'key');
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || !/^https?:$/.test(url.protocol) || url.hostname === '') {

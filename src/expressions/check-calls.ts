@@ -88,8 +88,7 @@ function checkForm(
       sound = needs(checking, arg, checked.type, kind, `${node.name}()`) && sound;
   }
   if (!sound) return { type: DYN, absences };
-  const unknown = declared.name === 'lookup' && checking.env.lookups === undefined;
-  if (!unknown && form.absent?.(types) === true) absences.push(maybeAbsent(checking, node));
+  if (form.absent?.(types) === true) absences.push(maybeAbsent(checking, node));
   const type = declared.name === 'lookup' ? lookupType(checking, node) : form.returns(types);
   return { type, absences };
 }
@@ -104,16 +103,25 @@ function maybeAbsent(checking: Checking, node: CallNode): AbsentPlace {
   };
 }
 
+const NO_TABLES =
+  'declare one in waybill.yaml: sources: <name>: { table: { file: ..., key: ... }, response: <type of a row> }';
+
+/** A row of the table, or none. */
 function lookupType(checking: Checking, node: CallNode): Type {
   const { lookups } = checking.env;
   const [table] = node.args;
   if (lookups === undefined) {
-    checking.faults.add('WB_EXPRESSION_FUNCTION', node, 'there are no tables to look up in');
+    checking.faults.add('WB_EXPRESSION_FUNCTION', node, 'there are no tables to look up in', NO_TABLES);
     return DYN;
   }
-  if (table?.kind !== 'literal' || typeof table.value !== 'string') return DYN;
+  if (table?.kind !== 'literal' || typeof table.value !== 'string') return { kind: 'optional', of: DYN };
   const name = table.value;
-  if (lookups.tables.includes(name)) return lookups.type?.(name) ?? DYN;
-  checking.faults.add('WB_EXPRESSION_FUNCTION', table, `there is no table ${name}`, didYouMean(name, lookups.tables));
+  if (lookups.tables.includes(name)) return { kind: 'optional', of: lookups.type?.(name) ?? DYN };
+  checking.faults.add(
+    'WB_EXPRESSION_FUNCTION',
+    table,
+    `there is no table ${name}`,
+    didYouMean(name, lookups.tables) ?? `there is ${lookups.tables.join(', ')}`,
+  );
   return DYN;
 }

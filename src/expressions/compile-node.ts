@@ -1,7 +1,7 @@
 import { ExactNumber } from '../json.ts';
 import { type Bound, compileLoop } from './compile-loops.ts';
 import { compileBinary, compileLogic, compileUnary } from './compile-operators.ts';
-import type { BuildContext, EvaluationInput, Lookups, Meta, Operand, Run } from './functions/declare.ts';
+import type { BuildContext, EvaluationInput, Meta, Operand, Run } from './functions/declare.ts';
 import { functionNamed } from './functions/table.ts';
 import { type ChoiceNode, type FieldNode, type IndexNode, isOptional, type MapNode, type Node } from './syntax.ts';
 import { ABSENT, ExpressionFailure, isList, isObject, NONE, refuse } from './values.ts';
@@ -10,8 +10,8 @@ import { ABSENT, ExpressionFailure, isList, isObject, NONE, refuse } from './val
  * Compiles a checked tree to closures, one for each node, over plain JSON values. A variable of a macro lives in a cell that
  * its closures share: evaluation is synchronous and an expression cannot call itself, so a cell has one user at a time.
  */
-export function compileNode(node: Node, lookups: Lookups | undefined, bound: Bound = new Map()): Operand {
-  return new Compiler(lookups).compile(node, bound);
+export function compileNode(node: Node, bound: Bound = new Map()): Operand {
+  return new Compiler().compile(node, bound);
 }
 
 const NO_HEADERS: Readonly<Record<string, string>> = Object.freeze({});
@@ -33,12 +33,6 @@ const VARIABLES: Readonly<Record<string, Run>> = {
 };
 
 class Compiler {
-  readonly #lookups: Lookups | undefined;
-
-  constructor(lookups: Lookups | undefined) {
-    this.#lookups = lookups;
-  }
-
   compile(node: Node, bound: Bound): Operand {
     switch (node.kind) {
       case 'literal':
@@ -75,7 +69,7 @@ class Compiler {
         const args = node.args.map((arg) => this.compile(arg, bound));
         const form = functionNamed(node.name)?.forms.find(({ params }) => params.length === args.length);
         if (form === undefined) throw new ExpressionFailure(`there is no function ${node.name}`);
-        const context: BuildContext = { name: node.name, lookups: this.#lookups };
+        const context: BuildContext = { name: node.name };
         return folded(node.name === 'lookup' ? [{ run: () => ABSENT }] : args, form.build(args, context));
       }
       case 'has': {

@@ -5,7 +5,7 @@ import type { ExpressionEnv } from './checking.ts';
 import type { Bound } from './compile-loops.ts';
 import { compileNode } from './compile-node.ts';
 import type { ExpressionFault } from './fault.ts';
-import type { EvaluationInput, Lookups, Run } from './functions/declare.ts';
+import type { EvaluationInput, Run } from './functions/declare.ts';
 import { parseExpression } from './parse.ts';
 import { type Node, pathOf } from './syntax.ts';
 import { DYN, type Type, typeOfValue } from './types.ts';
@@ -38,7 +38,7 @@ export interface Compilation {
 export function compileExpression(source: string, env: ExpressionEnv, kind: 'predicate' | 'value'): Compilation {
   const { run, node, type, faults } = compileRun(source, env, kind, new Map(), new Map());
   if (run === undefined || node === undefined) return { type, faults };
-  const evaluate = kind === 'predicate' ? predicateOf(source, run) : valueOf(source, run, node, env.lookups);
+  const evaluate = kind === 'predicate' ? predicateOf(source, run) : valueOf(source, run, node);
   return { expression: { source, type, node, evaluate }, type, faults };
 }
 
@@ -62,7 +62,7 @@ export function compileRun(
   const { node } = parsed;
   const { type, faults } = checkExpression(source, node, env, kind, locals);
   if (faults.length > 0) return { type: DYN, faults };
-  const { run, constant } = compileNode(node, env.lookups, bound);
+  const { run, constant } = compileNode(node, bound);
   return { run, node, type: constant === undefined ? type : typeOfValue(constant.value), faults };
 }
 
@@ -80,12 +80,7 @@ function predicateOf(source: string, run: Run): (input: EvaluationInput) => bool
   };
 }
 
-function valueOf(
-  source: string,
-  run: Run,
-  node: Node,
-  lookups: Lookups | undefined,
-): (input: EvaluationInput) => unknown {
+function valueOf(source: string, run: Run, node: Node): (input: EvaluationInput) => unknown {
   return (input) => {
     let value: unknown;
     try {
@@ -94,7 +89,7 @@ function valueOf(
       throw failed(source, thrown);
     }
     if (value === NONE) return undefined;
-    if (value === ABSENT) throw absent(source, absentPath(node, lookups, input));
+    if (value === ABSENT) throw absent(source, absentPath(node, input));
     if (value instanceof ExactNumber) throw failed(source, inexact(value));
     return value;
   };
@@ -118,11 +113,11 @@ export function absent(source: string, path: string | undefined): WaybillError {
 }
 
 /** The first field of the expression that is absent in this message. Only for the message of an error. */
-export function absentPath(node: Node, lookups: Lookups | undefined, input: EvaluationInput): string | undefined {
+export function absentPath(node: Node, input: EvaluationInput): string | undefined {
   for (const part of walk(node)) {
     const path = part.kind === 'field' ? pathOf(part) : undefined;
     if (path === undefined || !/^(data|meta|vars)\b/.test(path)) continue;
-    if (compileNode(part, lookups).run(input) === ABSENT) return path;
+    if (compileNode(part).run(input) === ABSENT) return path;
   }
   return undefined;
 }

@@ -1,7 +1,7 @@
 import { ExactNumber } from '../json.ts';
 import { absent, absentPath, failed } from './compile.ts';
 import type { Cell } from './compile-loops.ts';
-import type { Lookups, Run } from './functions/declare.ts';
+import type { Run } from './functions/declare.ts';
 import type { Node } from './syntax.ts';
 import { ABSENT, describeValue, ExpressionFailure, inexact, isList, NONE } from './values.ts';
 
@@ -13,7 +13,7 @@ export function constantRun(value: unknown): Run {
 }
 
 /** `path` names the leaf in errors: `customer.name: vars.customer.name`. */
-export function leafRun(source: string, path: Path, run: Run, node: Node, lookups: Lookups | undefined): Run {
+export function leafRun(source: string, path: Path, run: Run, node: Node): Run {
   const name = path.length === 0 ? source : `${path.join('.')}: ${source}`;
   return (input) => {
     let value: unknown;
@@ -22,7 +22,7 @@ export function leafRun(source: string, path: Path, run: Run, node: Node, lookup
     } catch (thrown) {
       throw failed(name, thrown);
     }
-    if (value === ABSENT) throw absent(name, absentPath(node, lookups, input));
+    if (value === ABSENT) throw absent(name, absentPath(node, input));
     if (value instanceof ExactNumber) throw failed(name, inexact(value));
     return value;
   };

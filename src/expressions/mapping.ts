@@ -128,7 +128,7 @@ class MappingCompiler {
     for (const fault of faults) this.faults.push({ ...this.#hinted(fault, source, place), path: place.path });
     if (run === undefined || node === undefined) return { type: DYN };
     this.#checkType(type.kind === 'optional' ? type.of : type, place, source, { start: 0, end: source.length });
-    return { type, run: leafRun(source, place.path, run, node, this.#env.lookups) };
+    return { type, run: leafRun(source, place.path, run, node) };
   }
 
   /** A code written without its quotes is the commonest slip: YAML takes one pair of them away. */

@@ -144,7 +144,7 @@ export function isOptional(node: Node): boolean {
     case 'index':
       return node.optional || isOptional(node.of);
     case 'call':
-      return node.name === 'or' || node.name.startsWith('optional.');
+      return node.name === 'or' || node.name === 'lookup' || node.name.startsWith('optional.');
     case 'choice':
       return isOptional(node.then) || isOptional(node.else);
     case 'bind':

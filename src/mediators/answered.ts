@@ -35,11 +35,16 @@ export function askedSource({ source: name, key }: AskingOptions, scope: StepSco
   };
 }
 
-function checkKey(name: string, { byKey }: StepSource, key: CompiledExpression | undefined, scope: StepScope): void {
+function checkKey(
+  name: string,
+  { byKey, table }: StepSource,
+  key: CompiledExpression | undefined,
+  scope: StepScope,
+): void {
   if (byKey === (key !== undefined)) return;
   const fault = byKey
     ? {
-        message: `the address of the source ${name} has a {key}, and there is no key here`,
+        message: `${table === undefined ? `the address of the source ${name} has a {key}` : `the table ${name} is asked by a key`}, and there is no key here`,
         fix: 'add key: with what to ask for',
       }
     : {

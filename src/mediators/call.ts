@@ -41,6 +41,14 @@ export const call: Mediator = {
     const asked = askedSource(options, scope);
     if (asked === undefined) return undefined;
     const { name, source, keyOf } = asked;
+    if (source.table !== undefined) {
+      scope.fault(['source'], {
+        code: 'WB_SOURCE_KIND',
+        message: `call sends something, and the source ${name} is a table`,
+        fix: 'use enrich to look something up',
+      });
+      return undefined;
+    }
     const body = bodyOf(name, set, source.method, source.request, scope);
     if (as !== undefined) addAnswer('call', as, asked, scope);
     if (body === 'fault') return undefined;

@@ -21,7 +21,8 @@ const EnrichOptions = Type.Object(
 /** `enrich: { source: customers, key: data.customerId, as: customer }` */
 export const enrich: Mediator = {
   name: 'enrich',
-  describe: 'Looks something up, and has it at hand in later steps. The data stays as it is.',
+  describe:
+    'Looks something up, and has it at hand in later steps. The data stays as it is. A table is in memory, so it asks nobody.',
   options: EnrichOptions,
   runs: 'io',
   prepare(options, scope) {
@@ -38,6 +39,9 @@ export const enrich: Mediator = {
       });
     }
     addAnswer('enrich', as, asked, scope);
+    const { table } = source;
+    if (table !== undefined)
+      return { run: (message) => withAnswer(message, as, table.find(message, keyOf(message) ?? '')) };
     const accepts = (data: unknown): boolean => response.validate(data) === undefined;
     return {
       perform: async (message, { resources, signal }) => {

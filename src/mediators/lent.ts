@@ -31,6 +31,10 @@ export class Lent implements RouteMessage {
     return frozen(this.#message.vars);
   }
 
+  get tables(): RouteMessage['tables'] {
+    return this.#message.tables;
+  }
+
   /** @throws WB_PLUGIN_RESULT */
   with(change: RouteMessageChange): Lent {
     const given: unknown = change;

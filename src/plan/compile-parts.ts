@@ -24,5 +24,5 @@ export function compileParts(
     return { code, message, at, ...(fix !== undefined && { fix }) };
   });
   const all = [...faults, ...compiled.faults].sort((a, b) => comparePlaces(a.at, b.at));
-  return { faults: all, warnings: compiled.warnings };
+  return { contracts: compiled.contracts, faults: all, warnings: compiled.warnings };
 }

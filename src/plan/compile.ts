@@ -3,9 +3,11 @@ import type { Contracts } from '../contracts/contracts.ts';
 import { compileContracts } from '../contracts/registry.ts';
 import type { Fault, LocatedFault } from '../errors.ts';
 import { MEDIATORS } from '../mediators/table.ts';
+import type { Tables } from '../ports/lookup.ts';
 import type { Mediator } from '../ports/mediator.ts';
 import type { Topology } from '../ports/topology.ts';
 import { checkRoutes, knownNames } from '../routes/check.ts';
+import { checkTables } from './check-tables.ts';
 import { editionOf } from './edition.ts';
 import { ROUTER, routeEndpoint } from './endpoint-name.ts';
 import { FaultSink, type Locate, locateFile } from './faults.ts';
@@ -42,6 +44,8 @@ export interface CompileOptions {
 export interface CompiledPlan {
   /** Absent when there are faults. */
   readonly plan?: Plan;
+  /** With faults good for looking at data only, and only at that of sound contracts. */
+  readonly contracts: Contracts;
   /** Every fault of contracts, services and routes, by file and place. */
   readonly faults: readonly Fault[];
   /** Things that work but that somebody should know; also in the plan. */
@@ -57,6 +61,7 @@ export function compilePlan(definition: Definition, options: CompileOptions = {}
   for (const { offset, ...fault } of contractFaults) faults.add(fault, offset === undefined ? {} : { offset });
   const services = new Map(definition.services.map((service) => [service.name, service]));
   checkServices(definition, faults);
+  checkTables(definition, contracts, faults);
   const lacks: LackingPlugin[] = [];
   const context = {
     plugins: definition.plugins,
@@ -81,10 +86,10 @@ export function compilePlan(definition: Definition, options: CompileOptions = {}
   checkLoops(routes, definition, faults);
   warnOf({ definition, contracts, published, routes }, warnings);
   const warned = warnings.located(locate);
-  if (faults.added > 0) return { faults: faults.located(locate), warnings: warned };
+  if (faults.added > 0) return { contracts, faults: faults.located(locate), warnings: warned };
   const topology = lacks.length > 0 ? options.applied : undefined;
   const made = { contracts, services, routes, warnings: warned, lacks, topology };
-  return { plan: makePlan(definition, made), faults: [], warnings: warned };
+  return { plan: makePlan(definition, made), contracts, faults: [], warnings: warned };
 }
 
 /** A route of which it is not known yet which of its types are published. */
@@ -142,9 +147,9 @@ function makePlan(definition: Definition, made: Made): Plan {
     lacks,
     warnings,
     service: (name) => services.get(name),
-    program(endpoint) {
+    program(endpoint, tables) {
       requirePlugins({ lacks, edition });
-      return programs(endpoint);
+      return programs(endpoint, tables);
     },
   };
 }
@@ -173,7 +178,7 @@ function lazyPrograms(
   definition: Definition,
   routes: readonly CompiledRoute[],
   roads: ReadonlyMap<string, Road>,
-): (endpoint: string) => Program | undefined {
+): (endpoint: string, tables: Tables | undefined) => Program | undefined {
   const { bus, limits } = definition;
   const byEndpoint = new Map<string, CompiledRoute[]>();
   for (const route of routes) {
@@ -183,12 +188,14 @@ function lazyPrograms(
     byEndpoint.set(endpoint, [...(byEndpoint.get(endpoint) ?? []), route]);
   }
   const shared = sharedPairs(routes);
-  const programs = new Map<string, Program>();
-  return (endpoint) => {
+  const programs = new Map<string, { readonly program: Program; readonly tables: Tables | undefined }>();
+  return (endpoint, tables) => {
     const own = byEndpoint.get(endpoint);
     if (own === undefined) return undefined;
-    const program = programs.get(endpoint) ?? makeProgram(own, { bus, limits, shared });
-    programs.set(endpoint, program);
+    const known = programs.get(endpoint);
+    if (known !== undefined && known.tables === tables) return known.program;
+    const program = makeProgram(own, { bus, limits, shared, tables });
+    programs.set(endpoint, { program, tables });
     return program;
   };
 }

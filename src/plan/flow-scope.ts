@@ -3,6 +3,7 @@ import type { Contract } from '../contracts/contracts.ts';
 import type { Fault } from '../errors.ts';
 import type { ExpressionEnv } from '../expressions/checking.ts';
 import { compileExpression } from '../expressions/compile.ts';
+import type { Lookups } from '../expressions/functions/declare.ts';
 import { A_DATE, A_SCALAR, A_WHOLE_NUMBER } from '../expressions/functions/kinds.ts';
 import { compileMapping } from '../expressions/mapping.ts';
 import { typeFromSchema } from '../expressions/schema-type.ts';
@@ -32,7 +33,7 @@ import type { ArrivalContext } from './destinations.ts';
 import type { FaultSink } from './faults.ts';
 import type { Expectation, FlowExit } from './flow.ts';
 import { FlowExits } from './flow-exits.ts';
-import { sourceOf } from './source.ts';
+import { sourceOf, tableNames } from './source.ts';
 
 export interface ScopeContext extends ArrivalContext {
   readonly warnings: FaultSink;
@@ -223,7 +224,7 @@ export class FlowScope {
   #source(name: string, path: DocumentPath): StepSource | undefined {
     const { sources } = this.#context;
     const source = sources[name];
-    if (source !== undefined) return sourceOf(source);
+    if (source !== undefined) return sourceOf(name, source);
     const fix =
       didYouMean(name, Object.keys(sources)) ??
       `add it to waybill.yaml: sources: ${name}: { http: ..., response: ... }`;
@@ -261,7 +262,27 @@ export class FlowScope {
   }
 
   #env(): ExpressionEnv {
-    return { data: this.#data, dataName: this.#contract.ref, vars: this.#vars };
+    const { lookups } = this;
+    return {
+      data: this.#data,
+      dataName: this.#contract.ref,
+      vars: this.#vars,
+      ...(lookups !== undefined && { lookups }),
+    };
+  }
+
+  /** The tables of the bus; undefined where it has none. */
+  get lookups(): Lookups | undefined {
+    const { sources, contracts } = this.#context;
+    const tables = tableNames(sources);
+    if (tables.length === 0) return undefined;
+    return {
+      tables,
+      type: (table) => {
+        const row = contracts.get(sourceOf(table, sources[table])?.response ?? '');
+        return row === undefined ? DYN : typeFromSchema(row.schema);
+      },
+    };
   }
 }
 

@@ -12,7 +12,7 @@ import { Interrupt } from './interrupt.ts';
 import { type Kept, keep, restore } from './kept.ts';
 import type { ProgramWork } from './plan.ts';
 import { makeQuestion } from './question.ts';
-import type { Transit } from './transit.ts';
+import type { Surroundings, Transit } from './transit.ts';
 
 /** A message that has come to the end of the steps, or to a way out, and the flow it came through. */
 export interface Arrived {
@@ -23,7 +23,7 @@ export interface Arrived {
 export interface JourneyOptions {
   /** Of the one route whose journeys these are, by the type that it takes. */
   readonly entries: ReadonlyMap<TypeRef, Entry>;
-  readonly depth: number;
+  readonly surroundings: Surroundings;
   readonly work: ProgramWork;
   /** Of the route, where somebody listens. */
   readonly span?: Span;
@@ -85,7 +85,7 @@ export class Journey {
       if (entry === undefined) throw new TypeError('a message was restored for a route that does not take it');
       return this.go(entry, message, indexOfStep(entry, id));
     }
-    const { message, of } = restore(kept, { maxDepth: this.#options.depth });
+    const { message, of } = restore(kept, this.#options.surroundings);
     const entry = this.#entryOf(message);
     const index = entry === undefined ? -1 : indexOfStep(entry, id);
     if (entry === undefined || index < 0 || typeAfter(entry, index) !== of) throw outdated(id, of);
@@ -254,7 +254,7 @@ export class Journey {
   }
 
   #restore(kept: unknown, id: string): Transit {
-    const { message, of } = restore(kept, { maxDepth: this.#options.depth });
+    const { message, of } = restore(kept, this.#options.surroundings);
     const entry = this.#entryOf(message);
     if (entry === undefined || stepOf(entry, id)?.type !== of) throw outdated(id, of);
     if (this.#options.span?.recording === true) this.joined.push(message.input.envelope);

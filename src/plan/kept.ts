@@ -1,7 +1,7 @@
 import { WaybillError } from '../errors.ts';
 import { encodeJson, type JsonLimits, parseJson, showJson } from '../json.ts';
 import type { EncodedMessage, Envelope, TypeRef } from '../message.ts';
-import { type Progress, Transit } from './transit.ts';
+import { type Progress, type Surroundings, Transit } from './transit.ts';
 
 /** A message in the middle of a route, as plain JSON. Its body is kept as text, byte for byte. */
 export interface Kept {
@@ -33,13 +33,16 @@ export function keep(transit: Transit, of: TypeRef): Kept {
 }
 
 /** @throws WB_STATE_OUTDATED when `kept` is nothing that `keep` made */
-export function restore(kept: unknown, limits: JsonLimits): { readonly message: Transit; readonly of: TypeRef } {
+export function restore(
+  kept: unknown,
+  surroundings: Surroundings,
+): { readonly message: Transit; readonly of: TypeRef } {
   if (!isKept(kept)) {
     throw new WaybillError('WB_STATE_OUTDATED', 'what the state holds is no message that this Waybill kept');
   }
   const message: EncodedMessage = { envelope: kept.envelope, body: Buffer.from(kept.body, 'utf8') };
-  const { progress } = Transit.of(message, limits);
-  return { message: Transit.resumed(message, limits, { ...progress, ...kept.now }), of: kept.of };
+  const { progress } = Transit.of(message, surroundings);
+  return { message: Transit.resumed(message, surroundings, { ...progress, ...kept.now }), of: kept.of };
 }
 
 /** What was written is only ever read by this file, so its inside is trusted. */

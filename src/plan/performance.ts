@@ -46,7 +46,7 @@ export class Performance {
       if (await journey.early(continuation, message, entry)) return [];
       if (continuation.timer === undefined) return journey.resume(continuation);
       const own = this.#taking.entries.get(continuation.take) ?? entry;
-      const timer = Transit.of(message, { maxDepth: this.#taking.limits.depth });
+      const timer = Transit.of(message, this.#taking.surroundings);
       return journey.fire(own, timer, continuation);
     });
     const end = this.#tracked(endOf(entry, transit, made), message, span);
@@ -61,9 +61,9 @@ export class Performance {
     message: EncodedMessage,
     run: (journey: Journey) => Promise<readonly Arrived[]>,
   ): Promise<{ readonly made: Made; readonly span: Span | undefined }> {
-    const { depth } = this.#taking.limits;
+    const { entries, surroundings } = this.#taking;
     const span = this.#work.tracing?.route(route, message);
-    const journey = new Journey({ entries: this.#taking.entries, depth, work: this.#work, ...(span && { span }) });
+    const journey = new Journey({ entries, surroundings, work: this.#work, ...(span && { span }) });
     try {
       const arrived = await (span === undefined ? run(journey) : span.within(() => run(journey)));
       span?.link(journey.joined);

@@ -2,6 +2,7 @@ import type { Definition, ServiceDefinition } from '../config/definition.ts';
 import type { Contracts } from '../contracts/contracts.ts';
 import type { Fault } from '../errors.ts';
 import type { EncodedMessage, TypeRef } from '../message.ts';
+import type { Tables } from '../ports/lookup.ts';
 import type { PluginOrigin, StepWork } from '../ports/mediator.ts';
 import type { Resources } from '../ports/resources.ts';
 import type { StateRef } from '../ports/store.ts';
@@ -25,8 +26,12 @@ export interface Plan {
   /** Things that work but that somebody should know, such as a published type that no route takes. */
   readonly warnings: readonly Fault[];
   service(name: string): ServiceDefinition | undefined;
-  /** The program of the router (`router`) or of an isolated route (`route.<name>`). @throws WB_PLUGIN_MISSING */
-  program(endpoint: string): Program | undefined;
+  /**
+   * The program of the router (`router`) or of an isolated route (`route.<name>`).
+   * @param tables what its expressions look up in
+   * @throws WB_PLUGIN_MISSING
+   */
+  program(endpoint: string, tables?: Tables): Program | undefined;
 }
 
 /** A plugin that a route needs. */

@@ -2,6 +2,7 @@ import type { Limits } from '../config/definition.ts';
 import type { Cast } from '../contracts/contracts.ts';
 import { WaybillError } from '../errors.ts';
 import { type EncodedMessage, type TypeRef, typeRef } from '../message.ts';
+import type { Tables } from '../ports/lookup.ts';
 import type { Address } from '../ports/transport.ts';
 import { CONTINUATION, readContinuation } from './continuation.ts';
 import { refused } from './end.ts';
@@ -11,13 +12,15 @@ import { restore } from './kept.ts';
 import { loopIndex, type MatchIndex } from './match.ts';
 import type { Count, ProgramResult } from './plan.ts';
 import { tooLarge } from './result.ts';
-import { Transit } from './transit.ts';
+import { type Surroundings, Transit } from './transit.ts';
 
 export interface TakingOptions {
   readonly bus: string;
   readonly limits: Limits;
   /** See `EntryOptions.shared`. */
   readonly shared: ReadonlySet<string>;
+  /** What expressions look up in. @default none */
+  readonly tables?: Tables | undefined;
 }
 
 /** The routes that take a type, those with the same upcast together, so that it is made once. */
@@ -45,11 +48,13 @@ export const UNKNOWN: ProgramResult = { sends: [], deaths: [], filtered: false, 
 export class Taking {
   /** By the type it takes; of an isolated route there is one for each. */
   readonly entries: ReadonlyMap<TypeRef, Entry>;
-  readonly limits: Limits;
+  readonly surroundings: Surroundings;
+  readonly #limits: Limits;
   readonly #byType: ReadonlyMap<TypeRef, TypeLanes>;
 
   constructor(routes: readonly CompiledRoute[], options: TakingOptions) {
-    this.limits = options.limits;
+    this.#limits = options.limits;
+    this.surroundings = { maxDepth: options.limits.depth, tables: options.tables };
     this.#byType = laneTypes(routes, options);
     const entries = new Map<TypeRef, Entry>();
     for (const [ref, { lanes }] of this.#byType) {
@@ -60,7 +65,7 @@ export class Taking {
 
   /** The entries that let a message in, in the order of the routes; or why there are none. */
   take(message: EncodedMessage, only: string | undefined): Taken | ProgramResult {
-    const { size, depth } = this.limits;
+    const { size } = this.#limits;
     const { envelope, body } = message;
     if (body.byteLength > size) return refused(tooLarge('the message', body.byteLength, size), only);
     const ref = typeRef(envelope.type, envelope.version);
@@ -68,7 +73,7 @@ export class Taking {
     if (taken === undefined && only === undefined) return UNKNOWN;
     const lanes = only === undefined ? taken?.lanes : onlyRoute(taken, only);
     if (lanes === undefined || taken === undefined) return refused(routeGone(only ?? '', ref), only);
-    const transit = Transit.of(message, { maxDepth: depth });
+    const transit = Transit.of(message, this.surroundings);
     if (taken.reads) {
       try {
         transit.parse();
@@ -85,16 +90,15 @@ export class Taking {
 
   /** In whose name a message of an isolated route fails, and as what it came. A timer came as nothing. */
   failing(message: EncodedMessage): { readonly entry: Entry | undefined; readonly transit: Transit | undefined } {
-    const { entries } = this;
-    const limits = { maxDepth: this.limits.depth };
+    const { entries, surroundings } = this;
     const ref = typeRef(message.envelope.type, message.envelope.version);
-    if (ref !== CONTINUATION) return { entry: entries.get(ref), transit: Transit.of(message, limits) };
+    if (ref !== CONTINUATION) return { entry: entries.get(ref), transit: Transit.of(message, surroundings) };
     const [any] = entries.values();
     const { message: kept } = readContinuation(message);
     if (kept === undefined) return { entry: any, transit: undefined };
-    const { input } = restore(kept, limits).message;
+    const { input } = restore(kept, surroundings).message;
     const entry = entries.get(typeRef(input.envelope.type, input.envelope.version)) ?? any;
-    return { entry, transit: Transit.of(input, limits) };
+    return { entry, transit: Transit.of(input, surroundings) };
   }
 }
 

@@ -1,23 +1,30 @@
 import type { Cast } from '../contracts/contracts.ts';
 import { type JsonLimits, parseJson } from '../json.ts';
 import type { EncodedMessage, Envelope } from '../message.ts';
+import type { Tables } from '../ports/lookup.ts';
 import type { RouteMessage, RouteMessageChange } from '../ports/mediator.ts';
+
+/** What messages of one process are read by. */
+export interface Surroundings extends JsonLimits {
+  /** What expressions look up in. @default none */
+  readonly tables?: Tables | undefined;
+}
 
 /** The message as it came to the program. Its body is parsed once, whatever the number of routes. */
 class Origin {
   readonly message: EncodedMessage;
-  readonly #limits: JsonLimits;
+  readonly surroundings: Surroundings;
   #data: unknown;
 
-  constructor(message: EncodedMessage, limits: JsonLimits) {
+  constructor(message: EncodedMessage, surroundings: Surroundings) {
     this.message = message;
-    this.#limits = limits;
+    this.surroundings = surroundings;
   }
 
   /** @throws as `parseJson` */
   parse(): unknown {
     // JSON has no undefined, so it can stand for "not parsed yet".
-    if (this.#data === undefined) this.#data = parseJson(this.message.body, this.#limits);
+    if (this.#data === undefined) this.#data = parseJson(this.message.body, this.surroundings);
     return this.#data;
   }
 }
@@ -66,14 +73,14 @@ export class Transit implements RouteMessage {
     this.progress = progress;
   }
 
-  static of(message: EncodedMessage, limits: JsonLimits): Transit {
+  static of(message: EncodedMessage, surroundings: Surroundings): Transit {
     const { envelope } = message;
-    return new Transit(new Origin(message, limits), { ...AT_START, envelope });
+    return new Transit(new Origin(message, surroundings), { ...AT_START, envelope });
   }
 
   /** As it was when it had come so far. */
-  static resumed(message: EncodedMessage, limits: JsonLimits, progress: Progress): Transit {
-    return new Transit(new Origin(message, limits), progress);
+  static resumed(message: EncodedMessage, surroundings: Surroundings, progress: Progress): Transit {
+    return new Transit(new Origin(message, surroundings), progress);
   }
 
   get envelope(): Envelope {
@@ -86,6 +93,10 @@ export class Transit implements RouteMessage {
 
   get data(): unknown {
     return this.rewritten ? this.progress.data : this.#origin.parse();
+  }
+
+  get tables(): Tables | undefined {
+    return this.#origin.surroundings.tables;
   }
 
   /** Whether `data` is no longer that of the body. */

@@ -1,5 +1,6 @@
 import type { Fault } from '../errors.ts';
 import type { Envelope, TypeRef } from '../message.ts';
+import type { Tables } from './lookup.ts';
 import type { Resources } from './resources.ts';
 
 /**
@@ -114,6 +115,15 @@ export interface StepSource {
   readonly byKey: boolean;
   /** Of HTTP: `GET`. */
   readonly method: string;
+  /** Set where it is a table in memory, whose answers are at hand. */
+  readonly table?: StepTable;
+}
+
+export interface StepTable {
+  /** The column that it goes by. */
+  readonly key: string;
+  /** The row of a key; undefined when there is none. It keeps the contract `response`. @throws WB_RESOURCE_MISSING */
+  find(message: RouteMessage, key: string): unknown;
 }
 
 /** A service as a step asks it. */
@@ -299,6 +309,8 @@ export interface RouteMessage {
   /** Parsed on first use, and frozen in spirit: steps do not write to it. */
   readonly data: unknown;
   readonly vars: Readonly<Record<string, unknown>>;
+  /** What expressions look up in, where the bus has tables. */
+  readonly tables?: Tables | undefined;
   with(change: RouteMessageChange): RouteMessage;
 }
 

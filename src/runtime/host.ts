@@ -15,6 +15,7 @@ import type { Manifest, ManifestPart } from '../ports/topology.ts';
 import { NO_TRACING, type Tracing } from '../ports/tracing.ts';
 import type { ApplyResult, Office, Transport } from '../ports/transport.ts';
 import type { LazyStore } from './lazy-store.ts';
+import { LiveTables } from './live-tables.ts';
 import { ProcessResources } from './resources.ts';
 import { Router } from './router.ts';
 import { type Standing, standingOf } from './standing.ts';
@@ -33,6 +34,8 @@ export interface HostParts {
   readonly part?: OwnPart;
   /** What steps ask outside with. @default nothing */
   readonly resources?: Resources;
+  /** What expressions look up in. @default no tables */
+  readonly tables?: LiveTables;
   /** Where inboxes are kept, and steps remember when the transport has no store of its own. @default nowhere */
   readonly store?: LazyStore;
   /** @default nobody listens */
@@ -79,6 +82,7 @@ export class Host implements AsyncDisposable {
   readonly log: Log;
   readonly tracing: Tracing;
   readonly #resources: Resources;
+  readonly #tables: LiveTables;
   readonly store: LazyStore | undefined;
   readonly #planOf: (manifest: Manifest) => Promise<Plan>;
   readonly #unsubscribe: (() => void)[] = [];
@@ -95,9 +99,24 @@ export class Host implements AsyncDisposable {
   #closing: Promise<void> | undefined;
 
   constructor(parts: HostParts) {
-    const { plan, source, transport, clock, log, planOf, part, resources = new ProcessResources(), store } = parts;
+    const {
+      plan,
+      source,
+      transport,
+      clock,
+      log,
+      planOf,
+      part,
+      resources = new ProcessResources(),
+      tables,
+      store,
+    } = parts;
     this.#resources = resources;
     this.tracing = parts.tracing ?? NO_TRACING;
+    this.#tables = tables ?? new LiveTables({ settings: new Map(), clock, log });
+    this.#tables.counting((counter) => {
+      this.#tell(counter);
+    });
     this.store = store;
     this.#plan = plan;
     this.#part = part ?? (source === 'configuration' ? ownOf(plan.definition, MAIN_PART) : undefined);
@@ -221,6 +240,7 @@ export class Host implements AsyncDisposable {
       const proposal = await this.propose(by, options);
       const { before, manifest, plan } = proposal;
       await options.onProposal?.(proposal);
+      if (this.#router !== undefined) await this.#tables.use(plan);
       // Before it is applied: the first message of a new type may come before `apply` resolves.
       this.#plan = plan;
       let result: ApplyResult;
@@ -375,8 +395,15 @@ export class Host implements AsyncDisposable {
       await this.#router?.close(timeoutMs);
     } finally {
       await this.transport.close();
-      await Promise.all([this.#resources.close(), this.store?.close()]);
+      await Promise.all([this.#resources.close(), this.#tables.close(), this.store?.close()]);
     }
+  }
+
+  #tell(counter: string): void {
+    if (this.#closing !== undefined) return;
+    this.transport.send([], { tally: { [counter]: 1 } }).catch((thrown: unknown) => {
+      this.log.debug({ err: toError(thrown), counter }, 'something could not be counted');
+    });
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -398,12 +425,14 @@ export class Host implements AsyncDisposable {
     if (this.#router !== undefined || this.#closing !== undefined) return;
     requirePlugins(this.#plan);
     await this.#remembers();
+    await this.#tables.use(this.#plan);
     const router = new Router(this.#plan, {
       transport: this.transport,
       clock: this.clock,
       log: this.log,
       planOf: this.#planOf,
       resources: this.#resources,
+      tables: this.#tables,
       states: this.#states(),
       tracing: this.tracing,
     });
@@ -467,7 +496,10 @@ export class Host implements AsyncDisposable {
       try {
         plan = await this.#planOf(manifest);
         // The routes of the plan before go on: whoever applied this one has what it needs.
-        if (this.#router !== undefined) requirePlugins(plan);
+        if (this.#router !== undefined) {
+          requirePlugins(plan);
+          await this.#tables.use(plan);
+        }
       } catch (error) {
         this.#outdatedBy = `edition ${manifest.edition} is applied, and cannot be read here: ${toError(error).message}`;
         throw error;

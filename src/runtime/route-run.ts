@@ -1,5 +1,6 @@
 import type { EncodedMessage } from '../message.ts';
 import type { Plan, ProgramResult, ProgramWork } from '../plan/plan.ts';
+import type { Tables } from '../ports/lookup.ts';
 import type { Resources } from '../ports/resources.ts';
 import type { StateReader, StateRef, StateUnit } from '../ports/store.ts';
 import type { Lease, Outgoing } from '../ports/transport.ts';
@@ -12,6 +13,8 @@ export interface RouteRunOptions {
   readonly resources: Resources;
   /** See `ProgramWork.graceMs`. */
   readonly graceMs: number;
+  /** What expressions look up in. @default no tables */
+  readonly tables?: Tables | undefined;
   /** @unit milliseconds since the Unix epoch */
   readonly nowMs: number;
   /** Goes on with what is remembered there. */
@@ -58,8 +61,8 @@ export class RouteRun {
 
   /** What one message causes; what goes to the route itself is under `later` then. @throws what is retryable */
   async take(message: EncodedMessage): Promise<ProgramResult> {
-    const { plan, endpoint } = this.#options;
-    const program = plan.program(endpoint);
+    const { plan, endpoint, tables } = this.#options;
+    const program = plan.program(endpoint, tables);
     if (program === undefined) throw new Error(`${endpoint} is no endpoint of the plan`);
     const states = this.#states.begin({ scope: endpoint, id: message.envelope.id }, this.#lease);
     this.memory.nowMs = this.nowMs;

@@ -4,6 +4,7 @@ import type { Plan, Program, ProgramResult, ProgramWork } from '../plan/plan.ts'
 import { type Clock, pause, type Timer } from '../ports/clock.ts';
 import { GATEWAY } from '../ports/gateway.ts';
 import type { Log } from '../ports/log.ts';
+import type { Tables } from '../ports/lookup.ts';
 import type { Resources } from '../ports/resources.ts';
 import type { EndpointSpec, Manifest } from '../ports/topology.ts';
 import { NO_TRACING, retrace, type Span, type Tracing } from '../ports/tracing.ts';
@@ -46,6 +47,8 @@ export interface RouterParts {
   readonly log: Log;
   /** What steps ask outside with. */
   readonly resources: Resources;
+  /** What expressions look up in. */
+  readonly tables: Tables;
   /** Where steps remember. */
   readonly states: States;
   /** @default nobody listens */
@@ -238,7 +241,7 @@ export class Router {
   }
 
   #program(endpoint: string): Program | undefined {
-    return (this.#retired.planOf(endpoint) ?? this.#plan).program(endpoint);
+    return (this.#retired.planOf(endpoint) ?? this.#plan).program(endpoint, this.#parts.tables);
   }
 
   /** Steps that ask outside or remember. What somebody else was quicker to remember is computed again. */

@@ -50,6 +50,29 @@ describe('the door waybill/testing', () => {
     expect(await rejection(late.advance('soon'))).to.include({ code: 'WB_OPTION_INVALID' });
   });
 
+  it('has the tables of files, and those that the test hands over', async () => {
+    await using folder = await makeFolder({
+      ...FILES,
+      'waybill.yaml': `${FILES['waybill.yaml']}sources: { towns: { table: { file: towns.csv, key: id }, response: shop.item@1 } }\n`,
+      'towns.csv': 'id,town\na,Ulm\n',
+      'routes/towns.yaml':
+        'from: shop.item@1\nsteps:\n  - map: { to: shop.item@1, set: { id: data.id, town: "lookup(\'towns\', data.id).?town" } }\nto: oms\n',
+    });
+    const config = folder.root;
+    const ofFile = await openRoute('towns', { config });
+    expect((await ofFile.take({ data: { id: 'a' } })).sent[0]?.data).to.deep.equal({ id: 'a', town: 'Ulm' });
+    const given = await openRoute('towns', { config, tables: { towns: { b: { id: 'b', town: 'Bern' } } } });
+    expect((await given.take({ data: { id: 'b' } })).sent[0]?.data).to.deep.equal({ id: 'b', town: 'Bern' });
+    expect((await given.take({ data: { id: 'a' } })).sent[0]?.data).to.deep.equal({ id: 'a' });
+    expect(await rejection(openRoute('towns', { config, tables: { town: {} } }))).to.include({
+      code: 'WB_SOURCE_UNKNOWN',
+      fix: 'did you mean towns?',
+    });
+    expect(await rejection(openRoute('towns', { config, tables: { towns: { a: { town: 'Ulm' } } } }))).to.include({
+      code: 'WB_TABLE_INVALID',
+    });
+  });
+
   it('shows what steps remember', async () => {
     const test = openStep(aggregate, { as: 'all', size: 2, timeout: '1h' });
     expect((await test.take({ key: 'k', data: { n: 1 } })).outcome).to.equal('merged');

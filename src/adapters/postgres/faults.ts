@@ -13,6 +13,12 @@ function codeOf(thrown: unknown): string {
   return thrown instanceof Error && 'code' in thrown && typeof thrown.code === 'string' ? thrown.code : '';
 }
 
+/** Whether no waiting heals it: the login, rights, or (class 42, 22, 25) what it was asked. */
+export function isRefusal(thrown: unknown): boolean {
+  const code = codeOf(thrown);
+  return [...REFUSALS, /^(42|22|25)/].some((form) => form.test(code));
+}
+
 export function isRace(thrown: unknown): boolean {
   return RACES.has(codeOf(thrown));
 }

@@ -8,6 +8,14 @@ export interface EvaluationInput {
   /** What `meta` reads. */
   readonly envelope: Meta;
   readonly vars: Readonly<Record<string, unknown>>;
+  /** What `lookup` reads. @default none */
+  readonly tables?: TableValues | undefined;
+}
+
+/** The values of tables; the `Tables` of a process are one. */
+export interface TableValues {
+  /** Undefined for an unknown key. Throws what is no matter of the expression as it is. */
+  find(table: string, key: string): unknown;
 }
 
 /** What `meta` offers of an envelope; an `Envelope` is one. */
@@ -32,11 +40,9 @@ export interface Operand {
   readonly constant?: { readonly value: unknown };
 }
 
-/** Tables that `lookup` reads. */
+/** Tables that `lookup` may name. Their values come with what an expression is evaluated on. */
 export interface Lookups {
   readonly tables: readonly string[];
-  /** Must be pure: the same answer for one table and key as long as the plan lives. Undefined for an unknown key. */
-  find(table: string, key: string): unknown;
   /** @default anything */
   type?(table: string): Type;
 }
@@ -69,7 +75,6 @@ export type Build = (args: readonly Operand[], context: BuildContext) => Run;
 export interface BuildContext {
   /** The function's name, for messages. */
   readonly name: string;
-  readonly lookups: Lookups | undefined;
 }
 
 export type FunctionGroup = 'values' | 'optional values' | 'numbers' | 'texts' | 'dates' | 'lists' | 'other';

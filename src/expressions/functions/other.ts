@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { ABSENT, ExpressionFailure, refuse } from '../values.ts';
+import { DYN } from '../types.ts';
+import { ABSENT, ExpressionFailure, NONE, refuse } from '../values.ts';
 import { type Build, type FunctionDeclaration, param, unary } from './declare.ts';
 import { A_TEXT } from './kinds.ts';
 
@@ -15,16 +16,16 @@ function uuid(seed: string): string {
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
 }
 
-const buildLookup: Build = ([table, key], { lookups }) => {
+const buildLookup: Build = ([table, key]) => {
   if (table === undefined || key === undefined) return () => ABSENT;
   return (input) => {
     const tableName = table.run(input);
     if (typeof tableName !== 'string') return refuse(tableName, 'lookup() needs the name of a table');
     const keyText = key.run(input);
     if (typeof keyText !== 'string') return refuse(keyText, 'lookup() needs a key that is text');
-    if (lookups === undefined) throw new ExpressionFailure('there are no tables to look up in');
-    const found = lookups.find(tableName, keyText);
-    return found === undefined ? ABSENT : found;
+    if (input.tables === undefined) throw new ExpressionFailure('there are no tables to look up in');
+    const found = input.tables.find(tableName, keyText);
+    return found === undefined ? NONE : found;
   };
 };
 
@@ -34,13 +35,13 @@ export const OTHER_FUNCTIONS: readonly FunctionDeclaration[] = [
     group: 'other',
     cel: false,
     style: 'function',
-    describe: 'The value of a key in a table. Absent for a key that the table does not have.',
+    describe:
+      'The row of a key in a table of `sources:`, an optional value: none for a key that the table does not have.',
     example: ["lookup('countries', 'DE').orValue('unknown')", 'unknown'],
     forms: [
       {
         params: [param('table', A_TEXT), param('key', A_TEXT)],
-        returns: () => ({ kind: 'dyn' }),
-        absent: () => true,
+        returns: () => ({ kind: 'optional', of: DYN }),
         build: buildLookup,
       },
     ],

@@ -162,7 +162,7 @@ function ours(expression: string, data: unknown): unknown {
   if (node === undefined) throw new Error(`${expression}: ${JSON.stringify(faults)}`);
   try {
     const bound = new Map([['x', { value: 1.5 }]]);
-    const result = compileNode(node, undefined, bound).run(dataOnly(data));
+    const result = compileNode(node, bound).run(dataOnly(data));
     return result === ABSENT ? NO_VALUE : result;
   } catch (thrown) {
     if (thrown instanceof ExpressionFailure) return NO_VALUE;

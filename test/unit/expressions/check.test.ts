@@ -9,7 +9,7 @@ const env: ExpressionEnv = {
   data: typeFromSchema(order),
   dataName: 'shop.order.placed@1',
   vars: { customer: typeFromSchema({ type: 'object', required: ['name'], properties: { name: { type: 'string' } } }) },
-  lookups: { tables: ['countries'], find: () => undefined },
+  lookups: { tables: ['countries'] },
 };
 
 type Kind = 'predicate' | 'value';

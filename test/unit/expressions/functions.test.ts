@@ -5,16 +5,15 @@ import { FUNCTIONS, signaturesOf } from '../../../src/expressions/functions/tabl
 import { MACROS } from '../../../src/expressions/macros.ts';
 import { DYN } from '../../../src/expressions/types.ts';
 
-const lookups = {
-  tables: ['countries'],
+const tables = {
   find: (table: string, key: string) => (table === 'countries' && key === 'FR' ? 'France' : undefined),
 };
-const env = { data: DYN, dataName: 'a.b@1', lookups };
+const env = { data: DYN, dataName: 'a.b@1', lookups: { tables: ['countries'] } };
 
 function run(source: string, data: unknown = {}): unknown {
   const { expression, faults } = compileExpression(source, env, 'value');
   expect(faults, source).to.deep.equal([]);
-  return expression?.evaluate(dataOnly(data));
+  return expression?.evaluate({ ...dataOnly(data), tables });
 }
 
 describe('the functions', () => {

@@ -1,11 +1,15 @@
 import { expect } from 'chai';
-import { connect } from '../../../src/bus.ts';
+import { connect, openBus } from '../../../src/bus.ts';
 import { testLog } from '../../support/targets.ts';
 import { until } from '../../support/until.ts';
 import { untyped } from '../../support/untyped.ts';
 import { makeFolder } from '../config/folder.ts';
 
 const CONTRACT = JSON.stringify({ type: 'object', properties: { name: { type: 'string' } }, required: ['name'] });
+
+function isName(data: unknown, name: string): boolean {
+  return JSON.stringify(data) === JSON.stringify({ name });
+}
 
 describe('what a process has for steps', () => {
   it('is read from waybill.yaml: one route encrypts with its keys, and another decrypts', async () => {
@@ -49,6 +53,58 @@ services:
     expect(got.get('clinic.visit.sealed@1'))
       .to.have.property('name')
       .that.matches(/^enc:v1:k1:/);
+  });
+
+  it('is a table of a file, loaded again when that changes, while the bus runs', async () => {
+    const visit = JSON.stringify({ type: 'object', required: ['ward'], properties: { ward: { type: 'string' } } });
+    await using folder = await makeFolder({
+      'waybill.yaml': `bus: clinic
+transport: embedded:.waybill
+sources:
+  wards: { table: { file: wards.csv, key: code, every: 100ms }, response: clinic.ward@1 }
+services:
+  ward: { publishes: [clinic.visit.ended@1] }
+  archive: { receives: [clinic.visit.told@1] }
+`,
+      'wards.csv': 'code,name\nicu,Intensive care\n',
+      'schemas/clinic/visit.ended.v1.json': visit,
+      'schemas/clinic/visit.told.v1.json': CONTRACT,
+      'schemas/clinic/ward.v1.json': JSON.stringify({
+        type: 'object',
+        required: ['code', 'name'],
+        properties: { code: { type: 'string' }, name: { type: 'string' } },
+      }),
+      'routes/tell.yaml': `from: clinic.visit.ended@1
+steps:
+  - map: { to: clinic.visit.told@1, set: { name: "lookup('wards', data.ward).name.orValue('unknown')" } }
+to: archive
+`,
+    });
+    await using ward = untyped(await connect({ service: 'ward', config: folder.root, log: testLog }));
+    await using archive = untyped(await connect({ service: 'archive', config: folder.root, log: testLog }));
+    const got: unknown[] = [];
+    archive.handle('clinic.visit.told@1', ({ data }) => {
+      got.push(data);
+    });
+    await archive.start();
+    const told = async (code: string): Promise<unknown> => {
+      const before = got.length;
+      await ward.publish('clinic.visit.ended@1', { ward: code });
+      await until('it was told', () => got.length > before);
+      return got.at(-1);
+    };
+    expect(await told('icu')).to.deep.equal({ name: 'Intensive care' });
+    expect(await told('er')).to.deep.equal({ name: 'unknown' });
+    await using host = await openBus({ config: folder.root, log: testLog });
+    await folder.write('wards.csv', 'broken');
+    await until(
+      'it was refused',
+      async () => ((await host.transport.stats()).tallies['source.wards.refused'] ?? 0) > 0,
+    );
+    expect(await told('icu')).to.deep.equal({ name: 'Intensive care' });
+    await folder.write('wards.csv', 'code,name\nicu,ICU\ner,Emergency\n');
+    await until('it was loaded', async () => isName(await told('er'), 'Emergency'));
+    expect(await told('icu')).to.deep.equal({ name: 'ICU' });
   });
 
   it('is one store for all routes: what one puts away another fetches', async () => {

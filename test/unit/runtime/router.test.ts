@@ -5,6 +5,7 @@ import { expect } from 'chai';
 import { openEmbedded } from '../../../src/adapters/embedded/transport.ts';
 import { systemClock, type Transport } from '../../../src/index.ts';
 import type { Plan } from '../../../src/plan/plan.ts';
+import { LiveTables } from '../../../src/runtime/live-tables.ts';
 import { ProcessResources } from '../../../src/runtime/resources.ts';
 import { Router } from '../../../src/runtime/router.ts';
 import { NoStates } from '../../../src/runtime/states.ts';
@@ -59,6 +60,7 @@ describe('the router', () => {
     transport = await openEmbedded({ folder, bus: 'retail', clock: systemClock, log: testLog });
     await apply(BEFORE);
     router = new Router(BEFORE, {
+      tables: new LiveTables({ settings: new Map(), clock: systemClock, log: testLog }),
       transport,
       clock: systemClock,
       log: testLog,
