@@ -4,6 +4,7 @@ import { TableQuery } from '../../src/adapters/postgres/table.ts';
 import type { TableReading } from '../../src/ports/lookup.ts';
 import { postgres } from '../support/postgres.ts';
 import { rejection } from '../support/rejection.ts';
+import { until, within } from '../support/until.ts';
 
 describe('a table in a PostgreSQL', () => {
   let url: string;
@@ -100,11 +101,15 @@ describe('a table in a PostgreSQL', () => {
   });
 
   it('is cut short when it is closed', async () => {
-    const table = query('SELECT pg_sleep(60)');
-    const reading = rejection(table.read());
-    await client.query('SELECT 1');
-    await table.close();
-    expect(await reading).to.be.instanceOf(Error);
-    expect(await rejection(table.read())).to.include({ code: 'WB_CLOSED' });
+    const asleep = `SELECT count(*)::int AS n FROM pg_stat_activity WHERE query LIKE 'FETCH%waybill_table'`;
+    // While it connects, and while it waits for the answer.
+    for (const asks of [false, true]) {
+      const table = query('SELECT pg_sleep(600)');
+      const reading = rejection(table.read());
+      if (asks) await until('it asks', async () => (await client.query<{ n: number }>(asleep)).rows[0]?.n !== 0);
+      await table.close();
+      expect(await within('the reading', reading)).to.include({ code: 'WB_SOURCE_FAILED' });
+      expect(await rejection(table.read())).to.include({ code: 'WB_CLOSED' });
+    }
   });
 });

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { Socket } from 'node:net';
 import pg from 'pg';
 import { toError, WaybillError } from '../../errors.ts';
 import type { TableReader, TableReading } from '../../ports/lookup.ts';
@@ -31,7 +32,8 @@ function getTypeParser(type: number): (text: string) => unknown {
 /** A table that a query gives. Each reading is a connection of its own, in a transaction that can only read. */
 export class TableQuery implements TableReader {
   readonly #options: TableQueryOptions;
-  #client: pg.Client | undefined;
+  /** Of the reading under way. */
+  #socket: Socket | undefined;
   #closed = false;
 
   constructor(options: TableQueryOptions) {
@@ -42,7 +44,9 @@ export class TableQuery implements TableReader {
   async read(since?: string): Promise<TableReading | undefined> {
     const { name, url, statementMs = STATEMENT_MS } = this.#options;
     if (this.#closed) throw new WaybillError('WB_CLOSED', `the table ${name} is closed`);
+    const socket = new Socket();
     const client = new pg.Client({
+      stream: () => socket,
       connectionString: url,
       application_name: 'waybill',
       connectionTimeoutMillis: CONNECT_MS,
@@ -52,24 +56,27 @@ export class TableQuery implements TableReader {
     });
     // What uses the connection hears of its end by its own call; an event that nobody hears ends the process.
     client.on('error', () => undefined);
-    this.#client = client;
+    this.#socket = socket;
     try {
       await client.connect();
       await client.query('BEGIN READ ONLY');
-      return await this.#ask(client, since);
+      const reading = await this.#ask(client, since);
+      await client.end();
+      return reading;
     } catch (thrown) {
       throw faultOf(name, thrown);
     } finally {
-      this.#client = undefined;
-      // That it is lost already is no news.
-      await client.end().catch(() => undefined);
+      this.#socket = undefined;
+      // `end` waits for what is under way, and for ever while it connects.
+      socket.destroy();
     }
   }
 
   /** Cuts short what is under way. */
-  async close(): Promise<void> {
+  close(): Promise<void> {
     this.#closed = true;
-    await this.#client?.end().catch(() => undefined);
+    this.#socket?.destroy();
+    return Promise.resolve();
   }
 
   /** By a cursor, so that no more is ever held than may be. */
