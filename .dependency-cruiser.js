@@ -45,7 +45,7 @@ const layers = [
     name: 'plan',
     from: folder('plan'),
     may: [FLOOR, PORTS, DEFINITION, ...['contracts', 'expressions', 'mediators', 'routes'].map(folder)],
-    packages: ['typebox'],
+    packages: ['croner', 'typebox'],
     pure: true,
   },
   {

@@ -10,6 +10,7 @@ import { type EncodedMessage, type Envelope, parseTypeRef, type TypeRef, typeRef
 import { didYouMean } from './nearest.ts';
 import { compilePlan } from './plan/compile.ts';
 import type { Plan, ProgramResult } from './plan/plan.ts';
+import type { Schedule } from './plan/schedule.ts';
 import type { Tables } from './ports/lookup.ts';
 import type { Mediator } from './ports/mediator.ts';
 import type { KeyRing, Resources } from './ports/resources.ts';
@@ -142,6 +143,8 @@ export class RouteTest {
   readonly #plan: Plan;
   readonly #run: RouteRun;
   readonly #takes: readonly TypeRef[];
+  readonly #schedule: Schedule | undefined;
+  readonly #tables: Tables | undefined;
   #count = 0;
 
   /** Made by `openRoute` and `openStep`. */
@@ -149,6 +152,8 @@ export class RouteTest {
     const { now = START, tables } = test;
     this.#plan = plan;
     this.#takes = plan.routes.find(({ name }) => name === route)?.from ?? [];
+    this.#schedule = plan.schedules.find((schedule) => schedule.route === route);
+    this.#tables = tables;
     const nowMs = typeof now === 'number' ? now : Date.parse(now);
     if (Number.isNaN(nowMs)) throw new WaybillError('WB_OPTION_INVALID', `now: ${String(now)} is no date`);
     this.#run = new RouteRun({
@@ -181,7 +186,10 @@ export class RouteTest {
    * @throws WB_CONTRACT_VIOLATED when the data breaks its contract: a publisher would be refused; WB_CONTRACT_UNKNOWN
    */
   async take(message: TestMessage): Promise<TestOutcome> {
-    const encoded = this.#encode(message);
+    return this.#took(this.#encode(message));
+  }
+
+  async #took(encoded: EncodedMessage): Promise<TestOutcome> {
     try {
       return outcomeOf(await this.#run.take(encoded), this.#run.later.length > 0);
     } catch (thrown) {
@@ -199,6 +207,22 @@ export class RouteTest {
     if (ms === undefined || !(ms >= 0))
       throw new WaybillError('WB_OPTION_INVALID', `advance: ${String(by)} is no duration`);
     return (await this.#run.advance(ms)).map(({ result }) => outcomeOf(result, this.#run.later.length > 0));
+  }
+
+  /**
+   * Lets time go on to the next tick of the route's schedule, and hands its message to the route. Resolves to what came of all that
+   * was due meanwhile, in order, and of the tick at the end.
+   * @throws WB_OPTION_INVALID when the route has no schedule, or its last tick has been
+   */
+  async tick(): Promise<readonly TestOutcome[]> {
+    const nextMs = this.#schedule?.nextAfter(this.nowMs);
+    if (this.#schedule === undefined || nextMs === undefined) {
+      throw new WaybillError('WB_OPTION_INVALID', 'tick: the route has no schedule, or its last tick has been', {
+        fix: 'Hand it a message by take(), or write from: { schedule: ..., as: ... }.',
+      });
+    }
+    const before = await this.advance(nextMs - this.nowMs);
+    return [...before, await this.#took(this.#schedule.message(nextMs, this.#tables))];
   }
 
   #encode({ type: given, data, ...attributes }: TestMessage): EncodedMessage {

@@ -113,6 +113,8 @@ export interface RouteDefinition {
   readonly isolate: boolean;
   /** Types or patterns, as written: `shop.order.*@1`. */
   readonly from: readonly string[];
+  /** It begins by itself, at times; `from` is then the one type that it makes. */
+  readonly schedule?: ScheduleDefinition;
   readonly when?: string;
   readonly steps: readonly StepDefinition[];
   /** The first branch whose `when` holds is taken; `otherwise` has none. Without `choose` a single branch without `when`. */
@@ -126,6 +128,17 @@ export interface RouteDefinition {
   readonly file: string;
   /** Of the route in its file: `[]`, or `[index]` in a list. */
   readonly path: DocumentPath;
+}
+
+export interface ScheduleDefinition {
+  /** Five fields, or six with seconds. */
+  readonly cron: string;
+  /** IANA. @default UTC */
+  readonly zone: string;
+  /** A mapping to the type under `from`, over `meta` alone. @default an empty object */
+  readonly data?: unknown;
+  /** What becomes of ticks at which no router ran. @default once */
+  readonly missed: 'once' | 'all' | 'skip';
 }
 
 export interface StepDefinition {

@@ -25,6 +25,7 @@ import { checkLoops } from './loops.ts';
 import type { LackingPlugin, Plan, PlannedRoute, Program } from './plan.ts';
 import { makeProgram } from './program.ts';
 import { chooseRoads, type Road, remembers, sharedPairs } from './roads.ts';
+import { compileSchedule } from './schedule.ts';
 import { checkServices } from './services.ts';
 import { makeTopology } from './topology.ts';
 import { publishedBySteps, publishedTypes, typesTaken } from './types-taken.ts';
@@ -99,11 +100,12 @@ interface RouteDraft extends Omit<CompiledRoute, 'takes'> {
 
 function compileRoutes(definition: Definition, context: Omit<FlowContext, 'file'>): readonly RouteDraft[] {
   const { contracts, faults } = context;
+  const { bus } = definition;
   for (const { key, offset, ...fault } of checkRoutes(definition.routes, knownNames(definition))) {
     faults.add(fault, { ...(key !== undefined && { key }), ...(offset !== undefined && { offset }) });
   }
   return definition.routes.map((route, position) => {
-    const { name, file, enabled, isolate } = route;
+    const { name, file, enabled, isolate, from } = route;
     const flows = new Map<string, ReturnType<typeof compileFlow>>();
     const takes = typesTaken(route, contracts).map(({ origin, start, cast }) => {
       const flow = flows.get(start.ref) ?? compileFlow(route, start, { ...context, file });
@@ -120,7 +122,9 @@ function compileRoutes(definition: Definition, context: Omit<FlowContext, 'file'
     checkMixing(route, [...flows.values()], { ...context, file });
     checkExpected([...flows.values()], { ...context, file });
     checkEnd(route, { ...context, file });
-    return { name, position, enabled, isolate, takes };
+    const made = contracts.get(from[0] ?? '');
+    const schedule = made && compileSchedule(route, made, { ...context, bus, file });
+    return { name, position, enabled, isolate, takes, ...(schedule !== undefined && { schedule }) };
   });
 }
 
@@ -144,6 +148,7 @@ function makePlan(definition: Definition, made: Made): Plan {
     contracts,
     topology: made.topology ?? makeTopology(definition, routes, roads),
     routes: routes.map((route) => plannedRoute(route, roads)),
+    schedules: routes.flatMap(({ schedule }) => schedule ?? []),
     lacks,
     warnings,
     service: (name) => services.get(name),
@@ -155,7 +160,7 @@ function makePlan(definition: Definition, made: Made): Plan {
 }
 
 function plannedRoute(route: CompiledRoute, roads: ReadonlyMap<string, Road>): PlannedRoute {
-  const { name, takes } = route;
+  const { name, takes, schedule } = route;
   const { road, because } = roads.get(name) ?? { road: 'inline' as const, because: '' };
   const to = new Map<string, PlannedRoute['to'][number]>();
   for (const { service, as } of takes.flatMap(allDestinationsOf)) {
@@ -169,6 +174,7 @@ function plannedRoute(route: CompiledRoute, roads: ReadonlyMap<string, Road>): P
     from,
     to: [...to.values()],
     ...(remembers(route) && { remembers: true as const }),
+    ...(schedule !== undefined && { schedule: { cron: schedule.cron, zone: schedule.zone, missed: schedule.missed } }),
   };
   return road === 'direct' ? planned : { ...planned, endpoint: road === 'inline' ? ROUTER : routeEndpoint(name) };
 }

@@ -107,10 +107,12 @@ export function formatPlan(report: PlanReport): string {
   const { bus, edition, routes, disabled, endpoints, plugins, parked } = report;
   const width = Math.max(0, ...routes.map(({ name }) => name.length));
   const lines = [`bus ${bus}, edition ${edition}`, '', `routes (${String(routes.length)})`];
-  for (const { name, road, because, from, to } of routes) {
+  for (const { name, road, because, from, schedule, to } of routes) {
     const targets = to.map((each) => ('service' in each ? `${each.service} (${each.as})` : `publish ${each.publish}`));
     lines.push(`  ${name.padEnd(width)}  ${road.padEnd(8)}  ${because}`);
-    lines.push(`  ${' '.repeat(width)}            ${from.join(', ')} -> ${targets.join(', ')}`);
+    lines.push(
+      `  ${' '.repeat(width)}            ${schedule === undefined ? '' : `${schedule.cron} (${schedule.zone}) as `}${from.join(', ')} -> ${targets.join(', ')}`,
+    );
   }
   if (disabled.length > 0) lines.push(`  disabled: ${disabled.join(', ')}`);
   lines.push('', `endpoints (${String(endpoints.length)})`);

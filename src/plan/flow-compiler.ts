@@ -20,6 +20,7 @@ import { FlowScope, type ScopeContext } from './flow-scope.ts';
 import { isSame } from './lacking.ts';
 import { checkOptions } from './options.ts';
 import type { LackingPlugin } from './plan.ts';
+import { tickSteps } from './ticks.ts';
 
 export interface FlowContext extends ScopeContext {
   readonly mediators: ReadonlyMap<string, Mediator>;
@@ -38,9 +39,10 @@ export function compileFlow(route: RouteDefinition, start: Contract, context: Fl
   const { path } = route;
   const when = predicate(route.when, path, scope);
   const ids = stepIds(route.steps);
-  const steps = route.steps.flatMap((step, index) =>
+  const compiled = route.steps.flatMap((step, index) =>
     compileStep(step, { index, id: ids[index] ?? step.use }, scope, context),
   );
+  const steps = route.schedule === undefined ? compiled : [...tickSteps(start.ref), ...compiled];
   const end = scope.contract;
   // After a step that failed nothing is known of the message, and every fault below would be a guess.
   const ordinals = new Map<TypeRef, number>();

@@ -3,7 +3,6 @@ import type { Contract } from '../contracts/contracts.ts';
 import type { Fault } from '../errors.ts';
 import type { ExpressionEnv } from '../expressions/checking.ts';
 import { compileExpression } from '../expressions/compile.ts';
-import type { Lookups } from '../expressions/functions/declare.ts';
 import { A_DATE, A_SCALAR, A_WHOLE_NUMBER } from '../expressions/functions/kinds.ts';
 import { compileMapping } from '../expressions/mapping.ts';
 import { typeFromSchema } from '../expressions/schema-type.ts';
@@ -33,7 +32,8 @@ import type { ArrivalContext } from './destinations.ts';
 import type { FaultSink } from './faults.ts';
 import type { Expectation, FlowExit } from './flow.ts';
 import { FlowExits } from './flow-exits.ts';
-import { sourceOf, tableNames } from './source.ts';
+import { lookupsOf } from './lookups.ts';
+import { sourceOf } from './source.ts';
 
 export interface ScopeContext extends ArrivalContext {
   readonly warnings: FaultSink;
@@ -262,26 +262,12 @@ export class FlowScope {
   }
 
   #env(): ExpressionEnv {
-    const { lookups } = this;
+    const lookups = lookupsOf(this.#context.sources, this.#context.contracts);
     return {
       data: this.#data,
       dataName: this.#contract.ref,
       vars: this.#vars,
       ...(lookups !== undefined && { lookups }),
-    };
-  }
-
-  /** The tables of the bus; undefined where it has none. */
-  get lookups(): Lookups | undefined {
-    const { sources, contracts } = this.#context;
-    const tables = tableNames(sources);
-    if (tables.length === 0) return undefined;
-    return {
-      tables,
-      type: (table) => {
-        const row = contracts.get(sourceOf(table, sources[table])?.response ?? '');
-        return row === undefined ? DYN : typeFromSchema(row.schema);
-      },
     };
   }
 }

@@ -3,6 +3,8 @@ import type { Cast, Contract } from '../contracts/contracts.ts';
 import type { TypeRef } from '../message.ts';
 import type { CompiledExpression, StateForm, Step } from '../ports/mediator.ts';
 
+import type { Schedule } from './schedule.ts';
+
 /** A route as it was checked, ready to be run. */
 export interface CompiledRoute {
   readonly name: string;
@@ -10,6 +12,8 @@ export interface CompiledRoute {
   readonly position: number;
   readonly enabled: boolean;
   readonly isolate: boolean;
+  /** It begins by itself; nothing of the bus comes to it. */
+  readonly schedule?: Schedule;
   readonly takes: readonly Take[];
 }
 

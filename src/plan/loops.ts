@@ -16,7 +16,9 @@ interface Edge {
  */
 export function checkLoops(routes: readonly CompiledRoute[], definition: Definition, faults: FaultSink): void {
   const edges = new Map<TypeRef, Edge[]>();
-  for (const { name, takes } of routes) {
+  for (const { name, takes, schedule } of routes) {
+    // Nothing that is published comes to it.
+    if (schedule !== undefined) continue;
     for (const take of takes) {
       const { ref } = take;
       for (const { service, as } of allDestinationsOf(take)) {

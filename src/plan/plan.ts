@@ -10,6 +10,8 @@ import type { Topology } from '../ports/topology.ts';
 import type { Span, Tracing } from '../ports/tracing.ts';
 import type { Death, Outgoing } from '../ports/transport.ts';
 
+import type { Schedule } from './schedule.ts';
+
 /** What configuration compiles to: checked routes, the match index and the topology. Immutable. */
 export interface Plan {
   readonly definition: Definition;
@@ -18,6 +20,8 @@ export interface Plan {
   readonly contracts: Contracts;
   readonly topology: Topology;
   readonly routes: readonly PlannedRoute[];
+  /** Of the routes that begin by themselves. */
+  readonly schedules: readonly Schedule[];
   /**
    * The plugins that routes need and this process does not have, or has in another edition. Such a plan tells services what they need;
    * it runs no route. Only of a plan that was applied: of a configuration it is a fault.
@@ -54,6 +58,8 @@ export interface PlannedRoute {
   readonly from: readonly TypeRef[];
   /** Every service and type it can send to. */
   readonly to: readonly ({ readonly service: string; readonly as: TypeRef } | { readonly publish: TypeRef })[];
+  /** When it begins by itself. */
+  readonly schedule?: Pick<Schedule, 'cron' | 'zone' | 'missed'>;
   /** Whether a step of it has a state, so that its router needs a store. */
   readonly remembers?: true;
   /** Where its messages are taken: absent for `direct`. */

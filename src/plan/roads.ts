@@ -25,7 +25,7 @@ export type Services = ReadonlyMap<string, ServiceDefinition>;
  *
  * | the route                                                     | road     |
  * |---------------------------------------------------------------|----------|
- * | says `isolate: true`                                          | isolated |
+ * | says `isolate: true`, or has a schedule                       | isolated |
  * | has a step that asks outside, or that remembers               | isolated |
  * | has a predicate, a step, a cast, a plain receiver, `publish`  | inline   |
  * | brings a service what another route brings it too             | inline   |
@@ -80,6 +80,7 @@ export function sharedPairs(routes: readonly CompiledRoute[]): ReadonlySet<strin
 
 function ownRoad(route: CompiledRoute, services: Services, forwarders: ReadonlyMap<string, readonly string[]>): Road {
   if (route.isolate) return { road: 'isolated', because: 'isolate: true' };
+  if (route.schedule !== undefined) return { road: 'isolated', because: 'it begins by a schedule' };
   const waiting = route.takes.flatMap(({ flow }) => flow.steps).find((step) => !isPure(step));
   if (waiting !== undefined) return { road: 'isolated', because: becauseOf(waiting) };
   for (const { ref, cast, published, flow } of route.takes) {

@@ -22,7 +22,7 @@ export function makeTopology(
       const { ref, cast, published, flow } = take;
       for (const { service } of allDestinationsOf(take)) if (service !== undefined) targeted.add(service);
       const services = destinationsOf(flow).flatMap(({ service }) => service ?? []);
-      if (cast !== undefined && !published) continue;
+      if ((cast !== undefined && !published) || route.schedule !== undefined) continue;
       for (const endpoint of road === 'direct' ? services : [own]) {
         bindings.set(`${ref} ${endpoint}`, { type: ref, endpoint });
       }

@@ -40,6 +40,8 @@ export function publishedBySteps(
 export function typesTaken(route: RouteDefinition, contracts: Contracts): readonly TypeTaken[] {
   const named = contracts.all.filter(({ ref }) => route.from.some((from) => matchesType(from, ref)));
   const taken = named.map((start): TypeTaken => ({ origin: start, start, cast: undefined }));
+  // What a schedule makes is of the one type.
+  if (route.schedule !== undefined) return taken;
   const seen = new Set(named);
   for (const start of named) {
     for (const ref of contracts.accepted(start.ref)) {

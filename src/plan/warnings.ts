@@ -27,8 +27,8 @@ export function warnOf(bus: Bus, warnings: FaultSink): void {
 }
 
 function warnOfUnpublished({ definition, contracts, published }: Bus, warnings: FaultSink): void {
-  for (const { enabled, from, file, path } of definition.routes) {
-    if (!enabled) continue;
+  for (const { enabled, from, schedule, file, path } of definition.routes) {
+    if (!enabled || schedule !== undefined) continue;
     for (const [index, each] of from.entries()) {
       const refs = contracts.all.filter((contract) => matchesType(each, contract.ref)).map(({ ref }) => ref);
       const taken = refs.flatMap((ref) => contracts.accepted(ref));
@@ -45,7 +45,8 @@ function warnOfUnpublished({ definition, contracts, published }: Bus, warnings: 
 }
 
 function warnOfUnrouted({ definition, routes }: Bus, warnings: FaultSink): void {
-  const taken = new Set(routes.flatMap(({ takes }) => takes.map(({ ref }) => ref)));
+  const fed = routes.filter(({ schedule }) => schedule === undefined);
+  const taken = new Set(fed.flatMap(({ takes }) => takes.map(({ ref }) => ref)));
   const warn = (ref: TypeRef, by: string, file: string, path: readonly (string | number)[]): void => {
     if (taken.has(ref)) return;
     const message = `no route takes ${ref}, so what ${by} publishes of it is parked`;

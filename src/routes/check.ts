@@ -50,7 +50,7 @@ function duplicates(routes: readonly RouteDefinition[]): Problem[] {
 function checkRoute(route: RouteDefinition, known: KnownNames): Problem[] {
   const problems: Problem[] = [];
   route.from.forEach((from, i) => {
-    const problem = checkFrom(from, known);
+    const problem = route.schedule === undefined ? checkFrom(from, known) : checkAs(from, known);
     // Alone or in a list: `from: [x]` and `from: x` are one to the definition; the nearest place that there is is taken.
     if (problem !== undefined) problems.push({ file: route.file, path: [...route.path, 'from', i], ...problem });
   });
@@ -82,6 +82,11 @@ function checkFrom(from: string, known: KnownNames): PlacelessProblem | undefine
     message: `${from} is neither a type with its major version nor a pattern of types`,
     fix: versions.length > 0 ? `write ${versions.join(' or ')}` : 'Write it as shop.order.placed@1 or shop.order.*@1.',
   };
+}
+
+/** The type that a schedule makes is one that there is. */
+function checkAs(as: string, known: KnownNames): PlacelessProblem | undefined {
+  return known.types.has(as) ? undefined : unknownType(as, known.types);
 }
 
 function nearPattern(from: string, known: KnownNames): string | undefined {

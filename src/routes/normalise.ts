@@ -31,7 +31,7 @@ export function normaliseRoute(
     ...(describe === undefined ? {} : { describe }),
     enabled,
     isolate,
-    from: typeof from === 'string' ? [from] : from,
+    ...originOf(from),
     ...(when === undefined ? {} : { when }),
     steps: written.steps.flatMap((step, i) => reader.step(step, [...place.path, 'steps', i])),
     branches: reader.branches(written),
@@ -42,6 +42,13 @@ export function normaliseRoute(
     path: place.path,
   };
   return { route, problems: reader.problems };
+}
+
+function originOf(from: Route['from']): Pick<RouteDefinition, 'from' | 'schedule'> {
+  if (typeof from === 'string') return { from: [from] };
+  if (Array.isArray(from)) return { from };
+  const { schedule: cron, as, zone = 'UTC', missed = 'once', data } = from;
+  return { from: [as], schedule: { cron, zone, missed, ...(data !== undefined && { data }) } };
 }
 
 class RouteReader {

@@ -44,6 +44,42 @@ const Step = Type.Unsafe<Record<string, unknown>>({
   description: 'The name of a mediator and its options.',
 });
 
+const Schedule = Type.Object(
+  {
+    schedule: Type.String({
+      minLength: 1,
+      description:
+        'When it begins, as in cron: minute, hour, day of month, month, day of week, perhaps with seconds before them.',
+      examples: ['0 6 * * 1-5'],
+    }),
+    zone: Type.Optional(
+      Type.String({
+        minLength: 1,
+        description: 'The time zone of the schedule, such as Europe/Berlin. Without it UTC.',
+      }),
+    ),
+    as: Type.String({
+      'x-expected': 'a type with its major version, such as billing.run.due@1',
+      description: 'The type of the message that each tick makes, for this route alone.',
+    }),
+    data: Type.Optional(
+      Type.Unknown({
+        description:
+          'Its data: a mapping as in `map`, over `meta` (`meta.time` is the tick) and tables. Without it `{}`.',
+      }),
+    ),
+    missed: Type.Optional(
+      Type.Unsafe<'once' | 'all' | 'skip'>({
+        type: 'string',
+        enum: ['once', 'all', 'skip'],
+        description:
+          'What becomes of ticks at which no router ran. `once`, as without it: one message, for the last of them. `all`: one for each, at most the last 1,000. `skip`: none, unless it is less than a minute late.',
+      }),
+    ),
+  },
+  { ...closed, 'x-expected': '{ schedule, as }, perhaps with zone, data and missed', description: 'A schedule.' },
+);
+
 const Branch = Type.Object(
   {
     when: Type.Optional(When),
@@ -68,10 +104,15 @@ export const Route = Type.Object(
       default: false,
       description: '`true`: it has an endpoint of its own, so that what is slow in it holds up nobody else.',
     }),
-    from: Type.Union([Type.String({ description: 'One type.' }), Type.Array(Type.String(), { minItems: 1 })], {
-      'x-expected': 'a type with its major version, a pattern such as shop.order.*@1, or a list of those',
-      description: 'The types that it takes. A `*` stands for one word: `shop.order.*@1`.',
-    }),
+    from: Type.Union(
+      [Type.String({ description: 'One type.' }), Type.Array(Type.String(), { minItems: 1 }), Schedule],
+      {
+        'x-expected':
+          'a type with its major version, a pattern such as shop.order.*@1, a list of those, or { schedule, as }',
+        description:
+          'The types that it takes. A `*` stands for one word: `shop.order.*@1`. Or `{ schedule, as }`: it begins by itself, at times.',
+      },
+    ),
     when: Type.Optional(When),
     steps: Type.Array(Step, { default: [], description: 'What is done to the message, in order.' }),
     to: Type.Optional(to('Where the message goes: every destination whose `when` holds.')),

@@ -1,6 +1,7 @@
 import { toError } from '../errors.ts';
-import { type EncodedMessage, typeRef } from '../message.ts';
+import { type EncodedMessage, type Envelope, typeRef } from '../message.ts';
 import type { Plan, Program, ProgramResult, ProgramWork } from '../plan/plan.ts';
+import { TICKER } from '../plan/ticks.ts';
 import { type Clock, pause, type Timer } from '../ports/clock.ts';
 import { GATEWAY } from '../ports/gateway.ts';
 import type { Log } from '../ports/log.ts';
@@ -14,6 +15,7 @@ import { admit, mayHeal } from './gateway.ts';
 import { noAnswer } from './no-answer.ts';
 import { RetiredRoutes } from './retired.ts';
 import { RouteRequests } from './route-requests.ts';
+import { Scheduler } from './scheduler.ts';
 import { Recorded, type States } from './states.ts';
 import type { Attempting, Verdict } from './verdict.ts';
 
@@ -70,6 +72,7 @@ export class Router {
   readonly #requests: RouteRequests;
   #retiredTimer: Timer | undefined;
   #closed = false;
+  readonly #scheduler: Scheduler;
   /** When the manifest was last asked for on behalf of the gateway. */
   #askedMs = Number.NEGATIVE_INFINITY;
 
@@ -78,11 +81,12 @@ export class Router {
     this.#parts = parts;
     this.#requests = new RouteRequests(() => this.#plan, parts);
     this.#retired = new RetiredRoutes(parts.transport, parts.planOf, parts.log);
+    this.#scheduler = new Scheduler(parts);
   }
 
   /** Attends every endpoint of the plan. @throws WB_PLAN_NOT_APPLIED */
   start(): Promise<void> {
-    return this.#enqueue(() => this.#attend());
+    return this.#enqueue(() => this.#begin());
   }
 
   /** Goes on with another plan, whose topology is applied: messages in hand end under the one they began with. */
@@ -90,8 +94,13 @@ export class Router {
     return this.#enqueue(() => {
       this.#plan = plan;
       for (const resume of [...this.#waiting]) resume();
-      return this.#attend();
+      return this.#begin();
     });
+  }
+
+  async #begin(): Promise<void> {
+    await this.#attend();
+    if (!this.#closed) this.#scheduler.update(this.#plan.schedules);
   }
 
   /**
@@ -102,6 +111,7 @@ export class Router {
     this.#closed = true;
     this.#retiredTimer?.cancel();
     for (const resume of [...this.#waiting]) resume();
+    this.#scheduler.close();
     try {
       await Promise.all([...this.#dispatchers.values()].map((dispatcher) => dispatcher.close(timeoutMs)));
     } finally {
@@ -248,7 +258,7 @@ export class Router {
   async #perform(endpoint: string, attempting: Attempting): Promise<Verdict> {
     const { delivery } = attempting;
     const { message, lease } = delivery;
-    const cause = { scope: endpoint, id: `${message.envelope.source} ${message.envelope.id}` };
+    const cause = { scope: endpoint, id: causeOf(message.envelope) };
     for (;;) {
       const program = this.#program(endpoint);
       if (program === undefined) return noProgram(delivery);
@@ -350,6 +360,12 @@ function both(one: (() => void) | undefined, other: (() => void) | undefined): (
     one();
     other();
   };
+}
+
+/** The copies of one tick are told apart: none of them repeats what another has done. */
+function causeOf({ source, id, headers }: Envelope): string {
+  const ticker = headers?.[TICKER];
+  return ticker === undefined ? `${source} ${id}` : `${source} ${id} ${ticker}`;
 }
 
 /** The endpoint lost its last route since the message was sent. What was redriven for one route goes to no other. */

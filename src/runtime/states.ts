@@ -45,6 +45,8 @@ export interface Attempted extends StateSession {
 export interface States {
   /** Begins an attempt at a delivery, which `lease` covers. */
   begin(cause: Cause, lease: Lease): Attempted;
+  /** A state as it is now, for who only wants to know. @throws WB_STORE_MISSING, WB_STORE_UNAVAILABLE */
+  peek(ref: StateRef): Promise<HeldState | undefined>;
 }
 
 interface Seen {
@@ -134,6 +136,10 @@ export class StoredStates implements States {
   begin(cause: Cause): Attempted {
     return new StoredAttempt(cause, this.#store, this.#turns);
   }
+
+  async peek(ref: StateRef): Promise<HeldState | undefined> {
+    return peekAt(this.#store, ref);
+  }
 }
 
 class StoredAttempt extends Attempt {
@@ -188,6 +194,10 @@ export class OwnStates implements States {
 
   begin(cause: Cause, lease: Lease): Attempted {
     return new OwnAttempt(cause, { lease, reader: this.#reader, cells: this.#cells, turns: this.#turns });
+  }
+
+  async peek(ref: StateRef): Promise<HeldState | undefined> {
+    return peekAt(this.#reader, ref);
   }
 }
 
@@ -258,9 +268,19 @@ export class NoStates implements States {
       close: () => undefined,
     };
   }
+
+  peek(): Promise<never> {
+    return Promise.reject(missing());
+  }
 }
 
 const NO_EFFECTS = new Uint8Array(0);
+
+async function peekAt(reader: StateReader, ref: StateRef): Promise<HeldState | undefined> {
+  const { states } = await reader.load(undefined, [ref]);
+  const value = states[0]?.value;
+  return value === undefined ? undefined : decodeHeld(value);
+}
 
 function idOf({ scope, key }: StateRef): string {
   return `${scope}\0${key}`;

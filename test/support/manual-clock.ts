@@ -24,6 +24,11 @@ export class ManualClock implements Clock {
     return { cancel: () => this.#timers.delete(timer) };
   }
 
+  /** As when somebody sets the system's clock: durations go on. */
+  set(now: number): void {
+    this.#now = now;
+  }
+
   /** How many timers are armed. */
   get armed(): number {
     return this.#timers.size;

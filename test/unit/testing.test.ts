@@ -73,6 +73,26 @@ describe('the door waybill/testing', () => {
     });
   });
 
+  it('lets a scheduled route begin: time goes on to its next tick', async () => {
+    await using folder = await makeFolder({
+      ...FILES,
+      'routes/daily.yaml':
+        "from: { schedule: '0 6 * * *', zone: Europe/Berlin, as: shop.item@1, data: { id: meta.time } }\nsteps:\n  - delay: { for: 1h }\nto: oms\n",
+    });
+    const route = await openRoute('daily', { config: folder.root, now: '2026-03-28T12:00:00Z' });
+    expect(await route.tick()).to.deep.equal([{ outcome: 'waiting', sent: [] }]);
+    expect(new Date(route.nowMs).toISOString()).to.equal('2026-03-29T04:00:00.000Z');
+    const sentOf = (outcomes: Awaited<ReturnType<typeof route.tick>>) =>
+      outcomes.flatMap(({ sent }) => sent.map(({ data }) => data));
+    const second = await route.tick();
+    expect(sentOf(second)).to.deep.equal([{ id: '2026-03-29T04:00:00.000Z' }]);
+    expect(second.at(-1)).to.deep.equal({ outcome: 'waiting', sent: [] });
+    expect(sentOf(await route.advance('1h'))).to.deep.equal([{ id: '2026-03-30T04:00:00.000Z' }]);
+    expect(await rejection((await openRoute('plain', { config: folder.root })).tick())).to.include({
+      code: 'WB_OPTION_INVALID',
+    });
+  });
+
   it('shows what steps remember', async () => {
     const test = openStep(aggregate, { as: 'all', size: 2, timeout: '1h' });
     expect((await test.take({ key: 'k', data: { n: 1 } })).outcome).to.equal('merged');
