@@ -97,10 +97,10 @@ export function serviceOn(
   release: (timeoutMs: number) => Promise<void> = () => Promise.resolve(),
 ): Service {
   if (host.plan.service(name) === undefined) throw unknownService(name, host.plan);
-  const { transport, clock, log, store, tracing } = host;
+  const { transport, clock, log, store, control, tracing } = host;
   host.serve(name);
   const refusal = (type: TypeRef, data: unknown): WaybillError | undefined => host.refusal(name, type, data);
-  const own = { name, plan: () => host.plan, refusal, transport, clock, log, tracing, release };
+  const own = { name, plan: () => host.plan, refusal, transport, clock, log, control, tracing, release };
   return new Service({ ...own, ...(store && { store }) });
 }
 

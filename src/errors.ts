@@ -62,6 +62,7 @@ export const ERROR_CODES = {
   WB_PARKING_FULL: 'No route takes this type, and the parking lot for such messages is full.',
   WB_PART_CONFLICT: 'Two parts of the bus declare the same thing, or limits that differ.',
   WB_PART_UNKNOWN: 'The bus has no part of this name.',
+  WB_PAUSE_REFUSED: 'What is to be paused or resumed is no endpoint of the bus, or shares one with others.',
   WB_PLAN_NOT_APPLIED: 'The plan of this configuration is not the applied one.',
   WB_PLAN_OUTDATED: 'What this process uses is not in the applied plan (any more).',
   WB_PLUGIN_FAILED: 'A plugin or a script threw an error, did not end in time, or changed what it was given.',

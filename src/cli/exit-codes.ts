@@ -42,6 +42,7 @@ const OF_ERROR: Partial<Record<ErrorCode, ExitName>> = {
   WB_MANIFEST_MOVED: 'transport',
   WB_PART_CONFLICT: 'configuration',
   WB_PART_UNKNOWN: 'nothing',
+  WB_PAUSE_REFUSED: 'nothing',
   WB_PLAN_NOT_APPLIED: 'notApplied',
   WB_PLAN_OUTDATED: 'notApplied',
   WB_SERVICE_UNKNOWN: 'configuration',

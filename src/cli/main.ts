@@ -8,6 +8,7 @@ import { EXIT_CODES, type ExitName, exitCodesText } from './exit-codes.ts';
 import type { GrantsOptions } from './grants.ts';
 import type { InitPluginOptions } from './init-plugin.ts';
 import type { HttpOptions } from './operations.ts';
+import type { PauseOptions } from './pause.ts';
 import type { PlanOptions } from './plan.ts';
 import type { PublishOptions } from './publish.ts';
 import type { PullOptions } from './pull.ts';
@@ -156,6 +157,21 @@ function program(): Command {
   );
 
   deadCommands(root);
+
+  command(root, 'pause <name>', 'Let an endpoint or a route take nothing, in all processes, until it is resumed.', [
+    'waybill pause billing --reason "the ledger is being moved"',
+    'waybill pause eu-orders',
+  ])
+    .option('--reason <text>', 'why, for the others')
+    .action(async (name: string, own: PauseOptions, self: Command) => {
+      await call(own, self, async (terminal, options) => (await import('./pause.ts')).pause(terminal, name, options));
+    });
+
+  command(root, 'resume <name>', 'Let a paused endpoint or route take messages again.', [
+    'waybill resume billing',
+  ]).action(async (name: string, own: GlobalOptions, self: Command) => {
+    await call(own, self, async (terminal, options) => (await import('./pause.ts')).resume(terminal, name, options));
+  });
 
   command(root, 'types', 'Write TypeScript types of all contracts, for publish and handle.', [
     'waybill types --out src/waybill-types.ts',

@@ -1,19 +1,22 @@
-import type { EndpointStats, Host, TransportStats } from '../index.ts';
+import type { EndpointStats, Host, Manifest, TransportStats } from '../index.ts';
 import type { ExitName } from './exit-codes.ts';
 import { type GlobalOptions, withBus } from './session.ts';
 import { type Terminal, table } from './terminal.ts';
+
+type Paused = NonNullable<Manifest['paused']>;
 
 /** What waits where, what became of all messages, and whether that is exact. */
 export async function stats(terminal: Terminal, options: GlobalOptions): Promise<ExitName> {
   return withBus<ExitName>(terminal, options, async (host) => {
     const found = await host.transport.stats();
-    terminal.data({ bus: host.plan.definition.bus, transport: host.transport.kind, ...found });
-    terminal.print(text(terminal, host, found));
+    const { paused = {} } = (await host.transport.manifest()) ?? {};
+    terminal.data({ bus: host.plan.definition.bus, transport: host.transport.kind, ...found, paused });
+    terminal.print(text(terminal, host, found, paused));
     return 'ok';
   });
 }
 
-function text(terminal: Terminal, host: Host, found: TransportStats): string {
+function text(terminal: Terminal, host: Host, found: TransportStats, paused: Paused): string {
   const { ledger, exact, endpoints } = found;
   const head = [
     'endpoint',
@@ -37,7 +40,7 @@ function text(terminal: Terminal, host: Host, found: TransportStats): string {
     one.outcomes['done'] ?? 0,
     one.outcomes['retried'] ?? one.outcomes['retry'] ?? 0,
     one.outcomes['dead'] ?? 0,
-    stateOf(one),
+    stateOf(one, paused),
   ]);
   const { made, waiting, ...ends } = ledger;
   const sum = Object.values(ends).reduce((total, amount) => total + amount, waiting);
@@ -88,7 +91,13 @@ function attendance(endpoints: readonly EndpointStats[]): string[] {
   return [table(['endpoint', 'attended by', 'partitions', 'state'], rows), ''];
 }
 
-function stateOf({ states, consumers }: EndpointStats): string {
+/** What people paused comes first: it holds with nobody there as well. */
+function stateOf({ name, states, consumers }: EndpointStats, byPeople: Paused): string {
+  const pause = byPeople[name];
+  if (pause !== undefined) {
+    const { by, at, reason } = pause;
+    return `paused by ${by}, ${at}${reason === undefined ? '' : `: ${reason}`}`;
+  }
   const paused = states.flatMap((state) => state.paused ?? []);
   if (paused.length > 0) return `paused: ${[...new Set(paused)].join('; ')}`;
   return consumers === 0 ? 'nobody takes from it' : '';

@@ -8,6 +8,7 @@ import type { Log } from '../ports/log.ts';
 import { failureOf, NO_TRACING, retrace, type Span, type Traced, type Tracing } from '../ports/tracing.ts';
 import type { Outgoing, Transport } from '../ports/transport.ts';
 import { answerType } from '../runtime/answer.ts';
+import type { Control } from '../runtime/control.ts';
 import { CLOSE_MS, Dispatcher } from '../runtime/dispatcher.ts';
 import type { LazyStore } from '../runtime/lazy-store.ts';
 import { Drafts, NO_OPTIONS, type PublishOptions, publishedCounter, type Refusal } from './draft.ts';
@@ -72,6 +73,8 @@ export interface ServiceParts {
   readonly tracing?: Tracing;
   /** What inboxes are kept in. @default the transport's own store */
   readonly store?: LazyStore;
+  /** What people paused. @default nothing */
+  readonly control?: Control;
   /** Frees what was opened for the service, within its timeout. */
   readonly release: (timeoutMs: number) => Promise<void>;
 }
@@ -86,6 +89,9 @@ export class Service implements AsyncDisposable {
   readonly #handling: Handling;
   readonly #options: HandleOptions[] = [];
   #dispatcher: Dispatcher | undefined;
+  /** Why this process alone takes nothing: `pause`. */
+  #pausedHere: string | undefined;
+  #unlead: (() => void) | undefined;
   #started = false;
   #closing: Promise<void> | undefined;
 
@@ -267,12 +273,24 @@ export class Service implements AsyncDisposable {
       log,
     });
     this.#dispatcher = dispatcher;
+    this.#unlead = this.#parts.control?.lead(this.name, {
+      pause: (reason) => {
+        dispatcher.pause(reason);
+      },
+      resume: () => {
+        if (this.#pausedHere === undefined) dispatcher.resume();
+        else dispatcher.pause(this.#pausedHere);
+      },
+    });
+    if (this.#parts.control?.reason(this.name) === undefined && this.#pausedHere !== undefined)
+      dispatcher.pause(this.#pausedHere);
     try {
       if (this.#handling.needsInbox) this.#handling.useInbox(await this.#inbox(definition));
       await dispatcher.start(transport);
     } catch (error) {
       // So that it can be started once its plan is applied.
       this.#started = false;
+      this.#unlead?.();
       this.#dispatcher = undefined;
       throw error;
     }
@@ -285,11 +303,14 @@ export class Service implements AsyncDisposable {
 
   /** Takes no messages in this process until `resume`; the bus keeps them. */
   pause(reason = 'paused by hand'): void {
+    this.#pausedHere = reason;
     this.#dispatcher?.pause(reason);
   }
 
+  /** Takes messages again, unless the endpoint is paused for all processes (`waybill pause`). */
   resume(): void {
-    this.#dispatcher?.resume();
+    this.#pausedHere = undefined;
+    if (this.#parts.control?.reason(this.name) === undefined) this.#dispatcher?.resume();
   }
 
   /** Stops taking, lets handlers in hand end, gives back the rest, flushes. Ends within its timeout. Safe to call twice. */
@@ -305,6 +326,7 @@ export class Service implements AsyncDisposable {
   async #close(timeoutMs: number): Promise<void> {
     const { clock, release } = this.#parts;
     const began = clock.elapsed();
+    this.#unlead?.();
     try {
       // Handlers in hand may wait for answers, so the requester goes after them.
       await this.#dispatcher?.close(timeoutMs);

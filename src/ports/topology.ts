@@ -41,6 +41,15 @@ export interface Manifest {
   readonly definition: unknown;
   /** What each repository of the bus applied. Absent in what was applied before there were parts: then all is the part `main`. */
   readonly parts?: readonly ManifestPart[];
+  /** What people paused, by the name of the endpoint. An apply leaves it as it is. Absent where it is nothing. */
+  readonly paused?: Readonly<Record<string, Pause>>;
+}
+
+/** That an endpoint takes nothing, in any process, until somebody resumes it. */
+export interface Pause {
+  readonly at: string;
+  readonly by: string;
+  readonly reason?: string;
 }
 
 /** What one repository owns of a bus, as it applied it. */
@@ -52,4 +61,20 @@ export interface ManifestPart {
   readonly appliedBy: string;
   /** Its `PartDefinition`, as plain JSON. */
   readonly definition: unknown;
+}
+
+/** A manifest once an endpoint is paused, or resumed. */
+export function withPause(manifest: Manifest, endpoint: string, pause: Pause | undefined): Manifest {
+  const { [endpoint]: _, ...others } = manifest.paused ?? {};
+  const { paused: _before, ...same } = manifest;
+  const paused = pause === undefined ? others : { ...others, [endpoint]: pause };
+  return Object.keys(paused).length === 0 ? same : { ...same, paused };
+}
+
+/** A new manifest with what was paused before, of the endpoints that there still are. */
+export function keepPauses(manifest: Manifest, before: Manifest | undefined): Manifest {
+  const { paused: _, ...same } = manifest;
+  const names = new Set(manifest.topology.endpoints.map(({ name }) => name));
+  const paused = Object.fromEntries(Object.entries(before?.paused ?? {}).filter(([name]) => names.has(name)));
+  return Object.keys(paused).length === 0 ? same : { ...same, paused };
 }

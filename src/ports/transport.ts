@@ -1,7 +1,7 @@
 import type { ErrorCode } from '../errors.ts';
 import type { EncodedMessage, TypeRef } from '../message.ts';
 import type { StateReader, StateUnit } from './store.ts';
-import type { EndpointSpec, Manifest } from './topology.ts';
+import type { EndpointSpec, Manifest, Pause } from './topology.ts';
 
 /**
  * What carries messages. The embedded store and RabbitMQ implement it, and both pass `test/conformance`.
@@ -64,6 +64,12 @@ export interface Transport {
    * @throws WB_MANIFEST_MOVED when another edition than `options.after` is in force by then; nothing was changed
    */
   apply(manifest: Manifest, options?: ApplyOptions): Promise<ApplyResult>;
+  /**
+   * Records that an endpoint is paused, or with undefined that it is not any more, for all processes: `onManifest` tells them. Two at
+   * once are both recorded.
+   * @throws WB_DEFINITION_MISSING when nothing was applied
+   */
+  pause(endpoint: string, pause: Pause | undefined): Promise<void>;
   /** What `apply` would change, without changing it. */
   survey(manifest: Manifest): Promise<Survey>;
   /** Endpoints that the applied plan has no more and that still hold messages or consumers; those of routes with their old plan. */

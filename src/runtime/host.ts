@@ -14,8 +14,10 @@ import type { Resources } from '../ports/resources.ts';
 import type { Manifest, ManifestPart } from '../ports/topology.ts';
 import { NO_TRACING, type Tracing } from '../ports/tracing.ts';
 import type { ApplyResult, Office, Transport } from '../ports/transport.ts';
+import { Control } from './control.ts';
 import type { LazyStore } from './lazy-store.ts';
 import { LiveTables } from './live-tables.ts';
+import { pausableEndpoint } from './pausable.ts';
 import { ProcessResources } from './resources.ts';
 import { Router } from './router.ts';
 import { type Standing, standingOf } from './standing.ts';
@@ -84,6 +86,8 @@ export class Host implements AsyncDisposable {
   readonly #resources: Resources;
   readonly #tables: LiveTables;
   readonly store: LazyStore | undefined;
+  /** What people paused. */
+  readonly control = new Control();
   readonly #planOf: (manifest: Manifest) => Promise<Plan>;
   readonly #unsubscribe: (() => void)[] = [];
   #plan: Plan;
@@ -127,6 +131,7 @@ export class Host implements AsyncDisposable {
     this.#planOf = (manifest) => planOf(manifest, this.#part?.mediators);
     this.#unsubscribe.push(
       transport.onManifest((manifest) => {
+        this.control.adopt(manifest);
         this.#unattended(
           () => this.#manifestChanged(manifest),
           'the applied plan changed, and this process could not follow',
@@ -279,6 +284,7 @@ export class Host implements AsyncDisposable {
   }
 
   async #makeReady(): Promise<void> {
+    this.control.adopt(await this.transport.manifest());
     const applied = await this.applied();
     if (this.transport.kind === 'embedded') {
       const { owner } = this.transport.status();
@@ -358,10 +364,42 @@ export class Host implements AsyncDisposable {
       return;
     }
     await this.#inTurn(async () => {
+      this.control.adopt(await this.transport.manifest());
       if ((await this.applied()) !== 'same') throw notApplied(this.#plan.definition.bus, this.part);
       await this.#catchUp();
       await this.#route();
     });
+  }
+
+  /**
+   * Lets an endpoint take nothing, in all processes and over restarts, until it is resumed: its messages wait. Deliveries in hand end.
+   * @param name an endpoint (a service, `router`, `gateway`, `route.<name>`), or a route that has one of its own
+   * @returns the endpoint
+   * @throws WB_PAUSE_REFUSED, WB_DEFINITION_MISSING
+   */
+  async pause(name: string, by: string, reason?: string): Promise<string> {
+    const endpoint = await this.#pausable(name);
+    const at = new Date(this.clock.now()).toISOString();
+    await this.transport.pause(endpoint, { at, by, ...(reason !== undefined && { reason }) });
+    this.log.warn({ endpoint, by, reason }, 'the endpoint is paused');
+    return endpoint;
+  }
+
+  /** @returns the endpoint, and whether it was paused @throws as `pause` */
+  async resume(name: string, by: string): Promise<{ readonly endpoint: string; readonly was: boolean }> {
+    const endpoint = await this.#pausable(name);
+    const manifest = await this.transport.manifest();
+    const was = Object.hasOwn(manifest?.paused ?? {}, endpoint);
+    if (!was) return { endpoint, was };
+    await this.transport.pause(endpoint, undefined);
+    this.log.warn({ endpoint, by }, 'the endpoint is resumed');
+    return { endpoint, was };
+  }
+
+  async #pausable(name: string): Promise<string> {
+    const manifest = await this.transport.manifest();
+    if (manifest === undefined) throw notApplied(this.#plan.definition.bus, this.part);
+    return pausableEndpoint(name, manifest, this.#plan);
   }
 
   /** Goes on with another plan: applies it, and routes by it. When it cannot be applied the one before stays in force. */
@@ -433,6 +471,7 @@ export class Host implements AsyncDisposable {
       planOf: this.#planOf,
       resources: this.#resources,
       tables: this.#tables,
+      control: this.control,
       states: this.#states(),
       tracing: this.tracing,
     });
@@ -466,6 +505,7 @@ export class Host implements AsyncDisposable {
   async #takeOver(): Promise<void> {
     if (!this.transport.status().owner) return;
     const manifest = await this.transport.manifest();
+    this.control.adopt(manifest);
     if (manifest !== undefined) await this.#follow(manifest);
     else if (this.source === 'configuration') await this.#apply(`${String(process.pid)} (owner)`);
     await this.#route();

@@ -10,6 +10,7 @@ import type { Resources } from '../ports/resources.ts';
 import type { EndpointSpec, Manifest } from '../ports/topology.ts';
 import { NO_TRACING, retrace, type Span, type Tracing } from '../ports/tracing.ts';
 import type { Death, Delivery, Outgoing, Transport } from '../ports/transport.ts';
+import type { Control } from './control.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { admit, mayHeal } from './gateway.ts';
 import { noAnswer } from './no-answer.ts';
@@ -51,6 +52,8 @@ export interface RouterParts {
   readonly resources: Resources;
   /** What expressions look up in. */
   readonly tables: Tables;
+  /** What people paused. */
+  readonly control: Control;
   /** Where steps remember. */
   readonly states: States;
   /** @default nobody listens */
@@ -63,6 +66,8 @@ export interface RouterParts {
 export class Router {
   readonly #parts: RouterParts;
   readonly #dispatchers = new Map<string, Dispatcher>();
+  /** End that people's pauses lead them. */
+  readonly #unled = new Map<string, () => void>();
   #plan: Plan;
   /** Starts and updates follow each other, so that an endpoint is never attended twice. */
   #queue: Promise<void> = Promise.resolve();
@@ -112,6 +117,7 @@ export class Router {
     this.#retiredTimer?.cancel();
     for (const resume of [...this.#waiting]) resume();
     this.#scheduler.close();
+    for (const unlead of this.#unled.values()) unlead();
     try {
       await Promise.all([...this.#dispatchers.values()].map((dispatcher) => dispatcher.close(timeoutMs)));
     } finally {
@@ -136,6 +142,8 @@ export class Router {
     );
     for (const [name, dispatcher] of this.#dispatchers) {
       if (wanted.has(name)) continue;
+      this.#unled.get(name)?.();
+      this.#unled.delete(name);
       await dispatcher.close().finally(() => this.#dispatchers.delete(name));
     }
     for (const { name, ordering } of wanted.values()) {
@@ -160,6 +168,8 @@ export class Router {
       });
       // In the map before it has started, so that `close` finds it; but not after that failed, so that it is tried again.
       this.#dispatchers.set(name, dispatcher);
+      this.#unled.get(name)?.();
+      this.#unled.set(name, this.#parts.control.lead(name, dispatcher));
       try {
         await dispatcher.start(transport);
       } catch (error) {

@@ -1,7 +1,7 @@
 import { WaybillError } from '../../errors.ts';
 import type { EncodedMessage, TypeRef } from '../../message.ts';
 import type { Cause, Loaded, StateRef } from '../../ports/store.ts';
-import type { Manifest } from '../../ports/topology.ts';
+import type { Manifest, Pause } from '../../ports/topology.ts';
 import type {
   ApplyOptions,
   ApplyResult,
@@ -47,6 +47,7 @@ export interface Core {
   stats(): Promise<TransportStats>;
   manifest(): Promise<Manifest | undefined>;
   apply(manifest: Manifest, options?: ApplyOptions): Promise<ApplyResult>;
+  pause(endpoint: string, pause: Pause | undefined): Promise<void>;
   /** With all that was settled before it was asked. */
   load(cause: Cause | undefined, refs: readonly StateRef[]): Promise<Loaded>;
 }

@@ -3,7 +3,7 @@ import type { EncodedMessage, TypeRef } from '../../message.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
 import type { Cause, Loaded, StateRef } from '../../ports/store.ts';
-import type { Manifest } from '../../ports/topology.ts';
+import { keepPauses, type Manifest, type Pause, withPause } from '../../ports/topology.ts';
 import type {
   ApplyOptions,
   ApplyResult,
@@ -219,7 +219,7 @@ export class Engine implements Core, SubscriptionHost {
       if (held === manifest.edition) return [];
       if (after !== undefined && after !== (held ?? null)) throw moved(after, held);
       try {
-        return applyPlan(this.#state, manifest, now);
+        return applyPlan(this.#state, keepPauses(manifest, this.#state.manifest), now);
       } catch (thrown) {
         // The transaction left nothing behind, but the state may have been changed.
         this.#reload();
@@ -228,9 +228,24 @@ export class Engine implements Core, SubscriptionHost {
     });
     if (changes.length > 0) {
       for (const subscription of this.#subscriptions) this.#admit(subscription);
-      this.#context.events.onManifest(manifest);
+      this.#context.events.onManifest(this.#state.manifest ?? manifest);
     }
     return { changes };
+  }
+
+  async pause(endpoint: string, pause: Pause | undefined): Promise<void> {
+    this.#check();
+    const manifest = await this.#journal.exclusively((now) => {
+      const held = this.#state.manifest;
+      if (held === undefined) throw nothingApplied(this.#context.store.folder);
+      const next = withPause(held, endpoint, pause);
+      now(() => {
+        this.#context.store.meta.putSync('manifest', next);
+      });
+      this.#state.manifest = next;
+      return next;
+    });
+    this.#context.events.onManifest(manifest);
   }
 
   /** Why nothing can be written at the moment. */
@@ -384,6 +399,12 @@ export class Engine implements Core, SubscriptionHost {
 
 function closed(): WaybillError {
   return new WaybillError('WB_CLOSED', 'the bus connection is closed');
+}
+
+function nothingApplied(folder: string): WaybillError {
+  return new WaybillError('WB_DEFINITION_MISSING', `nothing was applied to the folder ${folder} yet`, {
+    fix: 'Run `waybill apply`.',
+  });
 }
 
 function moved(after: string | null, held: string | undefined): WaybillError {

@@ -1,5 +1,5 @@
 import type { Cause, Loaded, StateRef } from '../../ports/store.ts';
-import type { Manifest } from '../../ports/topology.ts';
+import type { Manifest, Pause } from '../../ports/topology.ts';
 import type {
   ApplyOptions,
   ApplyResult,
@@ -60,6 +60,10 @@ export abstract class Inquiry {
   async manifest(): Promise<Manifest | undefined> {
     const { value } = (await this.call('manifest')).header;
     return isRecord(value) ? manifestOf(value) : undefined;
+  }
+
+  async pause(endpoint: string, pause: Pause | undefined): Promise<void> {
+    await this.call('pause', { endpoint, ...(pause !== undefined && { pause }) });
   }
 
   async apply(manifest: Manifest, { after }: ApplyOptions = {}): Promise<ApplyResult> {

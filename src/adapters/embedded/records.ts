@@ -1,4 +1,4 @@
-import type { Binding, EndpointSpec, Manifest, ManifestPart, Topology } from '../../ports/topology.ts';
+import type { Binding, EndpointSpec, Manifest, ManifestPart, Pause, Topology } from '../../ports/topology.ts';
 import type { StoredEndpoint } from './endpoint.ts';
 import type { Store } from './folder.ts';
 import { isRecord, numberIn, stringIn } from './shapes.ts';
@@ -22,7 +22,19 @@ export function manifestOf(value: Readonly<Record<string, unknown>>): Manifest {
     topology: topologyOf(value['topology']),
     definition: value['definition'],
     ...(Array.isArray(value['parts']) && { parts: value['parts'].filter(isRecord).map(partOf) }),
+    ...(isRecord(value['paused']) && { paused: pausesOf(value['paused']) }),
   };
+}
+
+function pausesOf(value: Readonly<Record<string, unknown>>): Readonly<Record<string, Pause>> {
+  return Object.fromEntries(
+    Object.entries(value).flatMap(([name, each]) => (isRecord(each) ? [[name, pauseOf(each)]] : [])),
+  );
+}
+
+export function pauseOf(value: Readonly<Record<string, unknown>>): Pause {
+  const { reason } = value;
+  return { at: stringIn(value, 'at'), by: stringIn(value, 'by'), ...(typeof reason === 'string' && { reason }) };
 }
 
 function partOf(value: Readonly<Record<string, unknown>>): ManifestPart {

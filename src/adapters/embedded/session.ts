@@ -7,7 +7,7 @@ import type { ApplyOptions, Outgoing, Tap } from '../../ports/transport.ts';
 import type { Engine } from './engine.ts';
 import { broken, type Frame, readFrames, writeFrame } from './frames.ts';
 import { Outlets } from './outlets.ts';
-import { manifestOf } from './records.ts';
+import { manifestOf, pauseOf } from './records.ts';
 import { filterOf, isRecord, numberIn, stringIn, stringsOf, tallyOf } from './shapes.ts';
 import { outgoingOf, PROTOCOL, toWire, type WireError } from './wire.ts';
 import { blobsOf, causeOf, loadedToWire, refsOf } from './wire-units.ts';
@@ -218,6 +218,12 @@ export class Session {
         return { value: await engine.stats() };
       case 'manifest':
         return { value: await engine.manifest() };
+      case 'pause':
+        await engine.pause(
+          stringIn(header, 'endpoint'),
+          isRecord(header['pause']) ? pauseOf(header['pause']) : undefined,
+        );
+        return {};
       case 'apply':
         if (!isRecord(header['manifest'])) throw broken('a plan that is not an object');
         return { value: await engine.apply(manifestOf(header['manifest']), applyOptionsOf(header['after'])) };

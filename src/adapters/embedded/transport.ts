@@ -3,7 +3,7 @@ import type { EncodedMessage, TypeRef } from '../../message.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
 import type { StateReader } from '../../ports/store.ts';
-import type { Manifest } from '../../ports/topology.ts';
+import type { Manifest, Pause } from '../../ports/topology.ts';
 import type {
   ApplyOptions,
   ApplyResult,
@@ -177,6 +177,10 @@ export class EmbeddedTransport implements Transport, AsyncDisposable {
 
   manifest(): Promise<Manifest | undefined> {
     return this.#ask((core) => core.manifest());
+  }
+
+  pause(endpoint: string, pause: Pause | undefined): Promise<void> {
+    return this.#ask((core) => core.pause(endpoint, pause));
   }
 
   apply(manifest: Manifest, options?: ApplyOptions): Promise<ApplyResult> {

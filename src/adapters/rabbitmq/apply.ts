@@ -2,7 +2,7 @@ import type { ChannelModel, ConfirmChannel } from 'amqplib';
 import { WaybillError } from '../../errors.ts';
 import { type Clock, pause } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
-import type { Manifest, Topology } from '../../ports/topology.ts';
+import { keepPauses, type Manifest, type Pause, type Topology, withPause } from '../../ports/topology.ts';
 import type { ApplyOptions, ApplyResult } from '../../ports/transport.ts';
 import type { RabbitAddress } from './address.ts';
 import { changeLines, planStep, type Step, switched } from './change.ts';
@@ -91,7 +91,7 @@ export async function applyManifest(
     await rebind(step, work);
     const made = declarer.summary();
     if (pending || made !== undefined) {
-      const applied = { ...manifest, topology: step.topology };
+      const applied = keepPauses({ ...manifest, topology: step.topology }, before.applied);
       let current = await record({ applied, layout, ...plansOf(layout, before) }, 'applied');
       layout = await widen(current, work, record);
       current = { ...current, layout };
@@ -105,6 +105,25 @@ export async function applyManifest(
       if (pruned !== layout) await record({ ...before, layout: pruned, ...plansOf(pruned, before) }, 'pruned');
     }
     return { changes: lines };
+  });
+}
+
+/** @throws WB_DEFINITION_MISSING */
+export async function recordPause(
+  names: Names,
+  endpoint: string,
+  pauseIt: Pause | undefined,
+  deps: Pick<ApplyDeps, 'address' | 'clock' | 'log'>,
+): Promise<void> {
+  await withLock(names.lock('apply'), deps, async (connection) => {
+    const found = await readManifest(channelsOf(connection), names.manifest, deps.clock);
+    if (found?.record.applied === undefined) {
+      throw new WaybillError('WB_DEFINITION_MISSING', 'nothing was applied to the bus yet', {
+        fix: 'Run `waybill apply`.',
+      });
+    }
+    const write = await recorder(connection, names.manifest);
+    await write({ ...found.record, applied: withPause(found.record.applied, endpoint, pauseIt) });
   });
 }
 

@@ -134,5 +134,7 @@ export class ManifestFeed {
 }
 
 function isSame(one: Manifest, other: Manifest | undefined): boolean {
-  return other?.edition === one.edition && other.appliedAt === one.appliedAt && other.appliedBy === one.appliedBy;
+  if (other?.edition !== one.edition) return false;
+  const paused = JSON.stringify(one.paused) === JSON.stringify(other.paused);
+  return other.appliedAt === one.appliedAt && other.appliedBy === one.appliedBy && paused;
 }

@@ -4,7 +4,7 @@ import { WaybillError } from '../../errors.ts';
 import type { EncodedMessage, TypeRef } from '../../message.ts';
 import { type Clock, systemClock } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
-import type { Manifest } from '../../ports/topology.ts';
+import type { Manifest, Pause } from '../../ports/topology.ts';
 import type {
   ApplyOptions,
   ApplyResult,
@@ -24,7 +24,7 @@ import type {
   Unsubscribe,
 } from '../../ports/transport.ts';
 import { checkBusName, parseRabbitUrl, type RabbitAddress } from './address.ts';
-import { type ApplyDeps, applyManifest } from './apply.ts';
+import { type ApplyDeps, applyManifest, recordPause } from './apply.ts';
 import { readAudit } from './audit.ts';
 import { Connection } from './connection.ts';
 import { countMade, RabbitConsumer } from './consumer.ts';
@@ -286,6 +286,12 @@ class RabbitTransport implements Transport {
     const result = await applyManifest(manifest, this.#applyDeps(), options);
     await feed.read();
     return result;
+  }
+
+  async pause(endpoint: string, pause: Pause | undefined): Promise<void> {
+    const { feed } = this.#open();
+    await recordPause(this.#names, endpoint, pause, this.#applyDeps());
+    await feed.read();
   }
 
   async survey(manifest: Manifest): Promise<Survey> {

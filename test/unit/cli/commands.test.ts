@@ -53,6 +53,24 @@ function json(ran: Ran): Record<string, unknown>[] {
 describe('the command line', function () {
   this.timeout(480_000);
 
+  it('pauses and resumes an endpoint, and shows who did it', async () => {
+    await using folder = await workFolder(BUS);
+    const call = (...args: string[]): Promise<Ran> => waybill({ cwd: folder.path }, ...args);
+    expect(await call('pause', 'oms')).to.include({ code: EXIT_CODES.notApplied.code });
+    expect((await call('apply')).code).to.equal(0);
+    const paused = await call('pause', 'oms', '--reason', 'moving', '--json');
+    expect(json(paused)[0]).to.include({ endpoint: 'oms', paused: true });
+    const { stdout } = await call('stats');
+    expect(stdout).to.match(/oms .*paused by .*: moving/);
+    expect(json(await call('stats', '--json'))[0]).to.have.nested.property('paused.oms.reason', 'moving');
+    const refused = await call('pause', 'orders');
+    expect(refused.code).to.equal(EXIT_CODES.nothing.code);
+    expect(refused.stderr).to.contain('the route orders has no endpoint of its own').and.contain('isolate: true');
+    expect((await call('resume', 'oms')).stdout).to.equal('oms goes on\n');
+    expect((await call('resume', 'oms')).stdout).to.equal('oms was not paused\n');
+    expect((await call('stats')).stdout).not.to.contain('paused');
+  });
+
   it('says its version, and what is wrong with a call', async () => {
     await using folder = await workFolder();
     const call = (...args: string[]): Promise<Ran> => waybill({ cwd: folder.path }, ...args);

@@ -5,6 +5,7 @@ import { expect } from 'chai';
 import { openEmbedded } from '../../../src/adapters/embedded/transport.ts';
 import { systemClock, type Transport } from '../../../src/index.ts';
 import type { Plan } from '../../../src/plan/plan.ts';
+import { Control } from '../../../src/runtime/control.ts';
 import { LiveTables } from '../../../src/runtime/live-tables.ts';
 import { ProcessResources } from '../../../src/runtime/resources.ts';
 import { Router } from '../../../src/runtime/router.ts';
@@ -66,6 +67,7 @@ describe('the router', () => {
       log: testLog,
       planOf: () => Promise.resolve(BEFORE),
       resources: new ProcessResources(),
+      control: new Control(),
       states: new NoStates(),
     });
     await router.start();

@@ -7,6 +7,7 @@ import { systemClock, type Transport } from '../../../src/index.ts';
 import type { Plan } from '../../../src/plan/plan.ts';
 import type { Log } from '../../../src/ports/log.ts';
 import type { Tables } from '../../../src/ports/lookup.ts';
+import { Control } from '../../../src/runtime/control.ts';
 import { LiveTables } from '../../../src/runtime/live-tables.ts';
 import { ProcessResources } from '../../../src/runtime/resources.ts';
 import { Router } from '../../../src/runtime/router.ts';
@@ -63,7 +64,12 @@ describe('the scheduler', () => {
 
   async function startRouter(of: Plan, tables?: Tables): Promise<Router> {
     const planless = () => Promise.resolve(of);
-    const router = new Router(of, { ...partsOf(tables), planOf: planless, resources: new ProcessResources() });
+    const router = new Router(of, {
+      ...partsOf(tables),
+      planOf: planless,
+      resources: new ProcessResources(),
+      control: new Control(),
+    });
     running.push(router);
     await router.start();
     return router;
