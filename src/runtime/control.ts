@@ -41,6 +41,6 @@ export class Control {
 }
 
 /** `by kim, 2026-01-01T00:00:00Z: the supplier is away` */
-export function pauseText({ at, by, reason }: Pause): string {
+function pauseText({ at, by, reason }: Pause): string {
   return `by ${by}, ${at}${reason === undefined ? '' : `: ${reason}`}`;
 }
