@@ -86,7 +86,8 @@ export const ERROR_CODES = {
   WB_ROUTE_FROM: 'What stands under `from` is neither a type with a version nor a pattern that matches one.',
   WB_ROUTE_LOOP: 'Routes publish in a circle, so that a message would go round for ever.',
   WB_ROUTE_TYPE: 'The message is of another type where a route sends it on.',
-  WB_ROUTE_UNKNOWN: 'A redriven message belongs to a route that is gone or no longer takes its type.',
+  WB_ROUTE_UNKNOWN:
+    'There is no route of this name, or a redriven message belongs to one that is gone or no longer takes its type.',
   WB_RULE_BROKEN: 'A message breaks a rule of a `validate` step; every broken one is listed.',
   WB_SEQUENCE_GAP: 'Messages waited in vain for the one before them in their sequence.',
   WB_SEQUENCE_LATE: 'A message came after those behind it in its sequence had gone on without it.',

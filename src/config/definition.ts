@@ -103,6 +103,11 @@ export interface CastDocument {
   readonly down?: unknown;
 }
 
+/** Under `onError` also another route, to whose endpoint it goes, or nowhere. */
+export interface ErrorDestinationDefinition extends Omit<DestinationDefinition, 'target'> {
+  readonly target: DestinationDefinition['target'] | { readonly route: string } | { readonly ignore: true };
+}
+
 /** Where something stands in a file: the keys and indexes that lead to it. */
 export type DocumentPath = readonly (string | number)[];
 
@@ -124,7 +129,7 @@ export interface RouteDefinition {
   /** Set when it has neither `to` nor `choose`: its last step says where messages go. */
   readonly byStep?: true;
   /** Where the message goes, as it came, when the route fails on it in a way that cannot heal; without it a dead letter. */
-  readonly onError?: readonly DestinationDefinition[];
+  readonly onError?: readonly ErrorDestinationDefinition[];
   readonly file: string;
   /** Of the route in its file: `[]`, or `[index]` in a list. */
   readonly path: DocumentPath;

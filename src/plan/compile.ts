@@ -9,7 +9,7 @@ import type { Topology } from '../ports/topology.ts';
 import { checkRoutes, knownNames } from '../routes/check.ts';
 import { checkTables } from './check-tables.ts';
 import { editionOf } from './edition.ts';
-import { ROUTER, routeEndpoint } from './endpoint-name.ts';
+import { ROUTER, routeEndpoint, routeOfEndpoint } from './endpoint-name.ts';
 import { FaultSink, type Locate, locateFile } from './faults.ts';
 import { allDestinationsOf, type CompiledRoute, type Take } from './flow.ts';
 import {
@@ -20,6 +20,7 @@ import {
   compileOnError,
   type FlowContext,
 } from './flow-compiler.ts';
+import { checkHandOvers } from './hand-overs.ts';
 import { requirePlugins, tellLacking } from './lacking.ts';
 import { checkLoops } from './loops.ts';
 import type { LackingPlugin, Plan, PlannedRoute, Program } from './plan.ts';
@@ -84,6 +85,7 @@ export function compilePlan(definition: Definition, options: CompileOptions = {}
   const routes = drafts.map((draft): CompiledRoute => {
     return { ...draft, takes: draft.takes.map((take) => ({ ...take, published: published.has(take.ref) })) };
   });
+  checkHandOvers(routes, definition, faults);
   checkLoops(routes, definition, faults);
   warnOf({ definition, contracts, published, routes }, warnings);
   const warned = warnings.located(locate);
@@ -116,7 +118,7 @@ function compileRoutes(definition: Definition, context: Omit<FlowContext, 'file'
         origin,
         cast,
         flow,
-        onError: compileOnError(route, origin, flow, { ...context, file }),
+        ...compileOnError(route, origin, flow, { ...context, file }),
       };
     });
     checkMixing(route, [...flows.values()], { ...context, file });
@@ -164,7 +166,9 @@ function plannedRoute(route: CompiledRoute, roads: ReadonlyMap<string, Road>): P
   const { road, because } = roads.get(name) ?? { road: 'inline' as const, because: '' };
   const to = new Map<string, PlannedRoute['to'][number]>();
   for (const { service, as } of takes.flatMap(allDestinationsOf)) {
-    to.set(`${service ?? ''} ${as.ref}`, service === undefined ? { publish: as.ref } : { service, as: as.ref });
+    const other = service === undefined ? undefined : routeOfEndpoint(service);
+    const where = other === undefined ? (service === undefined ? undefined : { service }) : { route: other };
+    to.set(`${service ?? ''} ${as.ref}`, where === undefined ? { publish: as.ref } : { ...where, as: as.ref });
   }
   const from = takes.filter(({ cast, published }) => cast === undefined || published).map(({ ref }) => ref);
   const planned = {

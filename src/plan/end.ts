@@ -1,7 +1,7 @@
 import { toError, WaybillError } from '../errors.ts';
 import type { Span } from '../ports/tracing.ts';
 import type { Death, Outgoing } from '../ports/transport.ts';
-import { type Entry, runOnError } from './entry.ts';
+import { type Entry, isIgnored, runOnError } from './entry.ts';
 import type { Count, ProgramResult } from './plan.ts';
 import type { Transit } from './transit.ts';
 
@@ -43,12 +43,10 @@ export function attempt(run: () => readonly Outgoing[], route: string): Made {
 export function endOf(entry: Entry, origin: Transit | undefined, made: Made): End {
   const { counted, route } = entry;
   if ('death' in made) {
-    const instead = origin === undefined ? undefined : attempt(() => runOnError(entry, origin), route);
-    // A route whose `onError` fails as well dies of the first error, which is the one to mend.
-    if (instead === undefined || 'death' in instead || instead.sends.length === 0) {
-      return { entry, sends: NOTHING, death: made.death, counts: [counted.faulted] };
-    }
-    return { entry, sends: instead.sends, counts: [counted.faulted, [route, 'out', instead.sends.length]] };
+    const instead = origin === undefined ? undefined : insteadOf(entry, origin);
+    if (instead === undefined) return { entry, sends: NOTHING, death: made.death, counts: [counted.faulted] };
+    if (instead === 'ignored') return { entry, sends: NOTHING, counts: [counted.faulted, counted.ignored] };
+    return { entry, sends: instead, counts: [counted.faulted, [route, 'out', instead.length]] };
   }
   const { later = NOTHING, waiting = 0, absorbed } = made;
   const sends = later.length === 0 ? made.sends : [...made.sends, ...later];
@@ -56,6 +54,18 @@ export function endOf(entry: Entry, origin: Transit | undefined, made: Made): En
   if (waiting > 0) return { entry, sends, counts: [] };
   if (absorbed === undefined || absorbed === 'filtered') return { entry, sends, counts: [counted.filtered] };
   return { entry, sends, absorbed, counts: [counted[absorbed]] };
+}
+
+/** What `onError` makes of a message; undefined where it is a dead letter all the same. */
+function insteadOf(entry: Entry, origin: Transit): readonly Outgoing[] | 'ignored' | undefined {
+  try {
+    const sends = runOnError(entry, origin);
+    if (sends.length > 0) return sends;
+    return isIgnored(entry, origin) ? 'ignored' : undefined;
+  } catch {
+    // A route whose `onError` fails as well dies of the first error, which is the one to mend.
+    return undefined;
+  }
 }
 
 export function conclude(ends: readonly End[], counts: Count[]): ProgramResult {

@@ -5,3 +5,8 @@ export const ROUTER = 'router';
 export function routeEndpoint(route: string): string {
   return `route.${route}`;
 }
+
+/** The route whose endpoint it is; undefined for any other endpoint. */
+export function routeOfEndpoint(endpoint: string): string | undefined {
+  return endpoint.startsWith('route.') ? endpoint.slice('route.'.length) : undefined;
+}

@@ -27,6 +27,8 @@ export interface Entry extends Matchable {
   readonly exits: ReadonlyMap<string, StepWayOut>;
   /** Where the message goes, as it came, when the flow fails on it. */
   readonly onError: readonly Exit[];
+  /** When it goes nowhere instead. */
+  readonly ignores: Take['ignores'];
   /** The contract of the message as it came. */
   readonly origin: Contract;
   readonly style: ResultStyle;
@@ -71,7 +73,7 @@ export function pairOf(service: string, ref: TypeRef): string {
 }
 
 export function makeEntry({ name, position }: CompiledRoute, take: Take, options: EntryOptions): Entry {
-  const { flow, origin, onError } = take;
+  const { flow, origin, onError, ignores } = take;
   const exit = (destination: FlowDestination): Exit => {
     const forwarded = forwardsTo(take, destination);
     return {
@@ -95,6 +97,7 @@ export function makeEntry({ name, position }: CompiledRoute, take: Take, options
       ]),
     ),
     onError: onError.map(exit),
+    ignores,
     origin,
     style: { route: name, source: `/${options.bus}/${name}`, maxSize: options.limits.size },
     own: options.address(routeEndpoint(name)),
@@ -102,6 +105,7 @@ export function makeEntry({ name, position }: CompiledRoute, take: Take, options
       in: [name, 'in', 1],
       filtered: [name, 'filtered', 1],
       faulted: [name, 'faulted', 1],
+      ignored: [name, 'ignored', 1],
       merged: [name, 'merged', 1],
       duplicate: [name, 'duplicate', 1],
     },
@@ -148,6 +152,11 @@ export function runOnError(entry: Entry, origin: Transit): readonly Outgoing[] {
   const sends: Outgoing[] = [];
   leave(origin, entry.onError, { start: entry.origin, end: entry.origin }, entry.style, [], sends);
   return sends;
+}
+
+/** Whether a message on which the route failed, and which goes nowhere by `onError`, is no dead letter all the same. */
+export function isIgnored({ ignores }: Entry, origin: Transit): boolean {
+  return ignores.some(({ when }) => holds(when, origin));
 }
 
 function leave(

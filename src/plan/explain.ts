@@ -108,7 +108,10 @@ export function formatPlan(report: PlanReport): string {
   const width = Math.max(0, ...routes.map(({ name }) => name.length));
   const lines = [`bus ${bus}, edition ${edition}`, '', `routes (${String(routes.length)})`];
   for (const { name, road, because, from, schedule, to } of routes) {
-    const targets = to.map((each) => ('service' in each ? `${each.service} (${each.as})` : `publish ${each.publish}`));
+    const targets = to.map((each) => {
+      if ('publish' in each) return `publish ${each.publish}`;
+      return 'service' in each ? `${each.service} (${each.as})` : `route ${each.route} (${each.as})`;
+    });
     lines.push(`  ${name.padEnd(width)}  ${road.padEnd(8)}  ${because}`);
     lines.push(
       `  ${' '.repeat(width)}            ${schedule === undefined ? '' : `${schedule.cron} (${schedule.zone}) as `}${from.join(', ')} -> ${targets.join(', ')}`,

@@ -15,7 +15,8 @@ import { didYouMean } from '../nearest.ts';
 import type { CompiledExpression, Mediator, PluginOrigin, StateForm } from '../ports/mediator.ts';
 import { NOWHERE } from '../routes/problem.ts';
 import { arrivalOf } from './destinations.ts';
-import { destinationsOf, type Flow, type FlowBranch, type FlowDestination, type FlowStep } from './flow.ts';
+import { routeEndpoint } from './endpoint-name.ts';
+import { destinationsOf, type Flow, type FlowBranch, type FlowDestination, type FlowStep, type Take } from './flow.ts';
 import { FlowScope, type ScopeContext } from './flow-scope.ts';
 import { isSame } from './lacking.ts';
 import { checkOptions } from './options.ts';
@@ -59,14 +60,29 @@ export function compileOnError(
   origin: Contract,
   flow: Flow,
   context: FlowContext,
-): readonly FlowDestination[] {
+): Pick<Take, 'onError' | 'ignores'> {
   const scope = new FlowScope(origin, route.name, context);
   const used = destinationsOf(flow).map(({ ordinal }) => ordinal + 1);
   const first = Math.max(0, ...used);
-  const ordinals = new Map<TypeRef, number>();
-  return (route.onError ?? [])
-    .flatMap((each) => compileDestination(each, origin, scope, context, ordinals))
+  const ordinals = new Map<string, number>();
+  const ignores: { when: CompiledExpression | undefined }[] = [];
+  const onError = (route.onError ?? [])
+    .flatMap(({ target, path, ...rest }): readonly FlowDestination[] => {
+      if ('service' in target || 'publish' in target)
+        return compileDestination({ target, path, ...rest }, origin, scope, context, ordinals);
+      const when = predicate(rest.when, path, scope);
+      if ('ignore' in target) {
+        ignores.push({ when });
+        return [];
+      }
+      // A message of its own: the other route may take the same message from the bus.
+      const ordinal = ordinals.get(`route ${target.route}`) ?? ordinals.size;
+      ordinals.set(`route ${target.route}`, ordinal);
+      const service = routeEndpoint(target.route);
+      return [{ when, service, as: origin, cast: undefined, ordinal, copy: true }];
+    })
     .map((destination) => ({ ...destination, ordinal: first + destination.ordinal }));
+  return { onError, ignores };
 }
 
 /** A step that brings messages together finds one type, whatever the types that the route takes. */

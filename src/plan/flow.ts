@@ -29,6 +29,8 @@ export interface Take {
   readonly flow: Flow;
   /** Where the message goes, as it came, when the flow fails on it; when none of them takes it, it is a dead letter. */
   readonly onError: readonly FlowDestination[];
+  /** When it goes nowhere instead of being a dead letter. */
+  readonly ignores: readonly { readonly when: CompiledExpression | undefined }[];
 }
 
 /** What a route does with messages of one type. */
@@ -86,7 +88,7 @@ export interface FlowBranch {
 
 export interface FlowDestination {
   readonly when: CompiledExpression | undefined;
-  /** The service; undefined to publish on the bus. */
+  /** The service, or the endpoint of another route (`route.<name>`); undefined to publish on the bus. */
   readonly service: string | undefined;
   /** The contract it arrives with. */
   readonly as: Contract;

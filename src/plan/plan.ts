@@ -57,7 +57,11 @@ export interface PlannedRoute {
   /** Every type it takes, patterns expanded, versions that are upcast included. */
   readonly from: readonly TypeRef[];
   /** Every service and type it can send to. */
-  readonly to: readonly ({ readonly service: string; readonly as: TypeRef } | { readonly publish: TypeRef })[];
+  readonly to: readonly (
+    | { readonly service: string; readonly as: TypeRef }
+    | { readonly route: string; readonly as: TypeRef }
+    | { readonly publish: TypeRef }
+  )[];
   /** When it begins by itself. */
   readonly schedule?: Pick<Schedule, 'cron' | 'zone' | 'missed'>;
   /** Whether a step of it has a state, so that its router needs a store. */
@@ -132,6 +136,6 @@ export interface ProgramResult {
 
 export type Count = readonly [
   route: string,
-  what: 'in' | 'out' | 'filtered' | 'faulted' | 'merged' | 'duplicate',
+  what: 'in' | 'out' | 'filtered' | 'faulted' | 'ignored' | 'merged' | 'duplicate',
   amount: number,
 ];

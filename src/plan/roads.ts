@@ -1,5 +1,6 @@
 import type { ServiceDefinition } from '../config/definition.ts';
 import { isPure } from './chain.ts';
+import { routeOfEndpoint } from './endpoint-name.ts';
 import { pairOf } from './entry.ts';
 import {
   allDestinationsOf,
@@ -26,6 +27,7 @@ export type Services = ReadonlyMap<string, ServiceDefinition>;
  * | the route                                                     | road     |
  * |---------------------------------------------------------------|----------|
  * | says `isolate: true`, or has a schedule                       | isolated |
+ * | is named under another route's `onError`                      | isolated |
  * | has a step that asks outside, or that remembers               | isolated |
  * | has a predicate, a step, a cast, a plain receiver, `publish`  | inline   |
  * | brings a service what another route brings it too             | inline   |
@@ -38,7 +40,12 @@ export type Services = ReadonlyMap<string, ServiceDefinition>;
 export function chooseRoads(routes: readonly CompiledRoute[], services: Services): ReadonlyMap<string, Road> {
   const roads = new Map<string, Road>();
   const forwarders = forwardersOf(routes);
-  for (const route of routes) roads.set(route.name, ownRoad(route, services, forwarders));
+  const handed = routesHandedTo(routes);
+  for (const route of routes) {
+    const giver = handed.get(route.name);
+    const because = `${giver ?? ''} hands it what it fails on`;
+    roads.set(route.name, giver === undefined ? ownRoad(route, services, forwarders) : { road: 'isolated', because });
+  }
   // A route that leaves the direct road takes along those that share an ordered service with it, and so on.
   for (let changed = true; changed; ) {
     changed = false;
@@ -53,6 +60,18 @@ export function chooseRoads(routes: readonly CompiledRoute[], services: Services
     }
   }
   return roads;
+}
+
+/** Routes that need an endpoint for what another one hands them, with the name of that one. */
+function routesHandedTo(routes: readonly CompiledRoute[]): ReadonlyMap<string, string> {
+  const found = new Map<string, string>();
+  for (const { name, takes } of routes) {
+    for (const { service } of takes.flatMap(({ onError }) => onError)) {
+      const route = service === undefined ? undefined : routeOfEndpoint(service);
+      if (route !== undefined) found.set(route, name);
+    }
+  }
+  return found;
 }
 
 /** Pairs of service and type (`pairOf`) with the routes that may forward messages as they came, in order. */

@@ -23,7 +23,8 @@ export function knownNames(definition: Pick<Definition, 'services' | 'contracts'
  * flow along them, expressions, mediators and circles are the plan's.
  */
 export function checkRoutes(routes: readonly RouteDefinition[], known: KnownNames): Problem[] {
-  return [...duplicates(routes), ...routes.flatMap((route) => checkRoute(route, known))];
+  const names = new Set(routes.map(({ name }) => name));
+  return [...duplicates(routes), ...routes.flatMap((route) => checkRoute(route, known, names))];
 }
 
 function duplicates(routes: readonly RouteDefinition[]): Problem[] {
@@ -47,7 +48,7 @@ function duplicates(routes: readonly RouteDefinition[]): Problem[] {
   return problems;
 }
 
-function checkRoute(route: RouteDefinition, known: KnownNames): Problem[] {
+function checkRoute(route: RouteDefinition, known: KnownNames, routes: ReadonlySet<string>): Problem[] {
   const problems: Problem[] = [];
   route.from.forEach((from, i) => {
     const problem = route.schedule === undefined ? checkFrom(from, known) : checkAs(from, known);
@@ -55,8 +56,13 @@ function checkRoute(route: RouteDefinition, known: KnownNames): Problem[] {
     if (problem !== undefined) problems.push({ file: route.file, path: [...route.path, 'from', i], ...problem });
   });
   const targets = [...route.branches.flatMap(({ to }: BranchDefinition) => to), ...(route.onError ?? [])];
-  for (const destination of targets) {
-    const problem = checkTarget(destination, known);
+  for (const { target, path } of targets) {
+    const problem =
+      'route' in target
+        ? checkRouteName(target.route, path, routes)
+        : 'ignore' in target
+          ? undefined
+          : checkTarget({ target, path }, known);
     if (problem !== undefined) problems.push({ file: route.file, ...problem });
   }
   return problems;
@@ -99,6 +105,16 @@ function nearPattern(from: string, known: KnownNames): string | undefined {
     if (same && of !== version) return `did you mean ${words}@${of ?? '1'}?`;
   }
   return undefined;
+}
+
+function checkRouteName(
+  name: string,
+  path: DestinationDefinition['path'],
+  routes: ReadonlySet<string>,
+): Omit<Problem, 'file'> | undefined {
+  if (routes.has(name)) return undefined;
+  const fix = didYouMean(name, routes) ?? `There is ${[...routes].join(', ')}.`;
+  return { code: 'WB_ROUTE_UNKNOWN', path: [...path, 'route'], message: `there is no route ${name}`, fix };
 }
 
 /** A destination whose service or type nobody declared. */

@@ -2,6 +2,7 @@ import type {
   BranchDefinition,
   DestinationDefinition,
   DocumentPath,
+  ErrorDestinationDefinition,
   RouteDefinition,
   StepDefinition,
 } from '../config/definition.ts';
@@ -9,6 +10,7 @@ import { NOWHERE, type Problem } from './problem.ts';
 import type { Route } from './route-file.ts';
 
 type To = NonNullable<Route['to']>;
+type OnError = NonNullable<Route['onError']>;
 
 /** Where a route stands. */
 export interface RoutePlace {
@@ -37,7 +39,7 @@ export function normaliseRoute(
     branches: reader.branches(written),
     exclusive: choose !== undefined,
     ...(to === undefined && choose === undefined ? { byStep: true as const } : {}),
-    ...(onError === undefined ? {} : { onError: reader.destinations(onError, [...place.path, 'onError']) }),
+    ...(onError === undefined ? {} : { onError: reader.errorDestinations(onError, [...place.path, 'onError']) }),
     file: place.file,
     path: place.path,
   };
@@ -85,6 +87,24 @@ class RouteReader {
   destinations(to: To, path: DocumentPath): DestinationDefinition[] {
     if (!Array.isArray(to)) return this.#destination(to, path);
     return to.flatMap((one, i) => this.#destination(one, [...path, i]));
+  }
+
+  errorDestinations(onError: OnError, path: DocumentPath): ErrorDestinationDefinition[] {
+    if (!Array.isArray(onError)) return this.#errorDestination(onError, path);
+    return onError.flatMap((one, i) => this.#errorDestination(one, [...path, i]));
+  }
+
+  #errorDestination(one: Exclude<OnError, readonly unknown[]>, path: DocumentPath): ErrorDestinationDefinition[] {
+    if (typeof one === 'string') return this.#destination(one, path);
+    const { route, ignore, ...ordinary } = one;
+    if (route === undefined && ignore === undefined) return this.#destination(ordinary, path);
+    const { when, service, publish } = ordinary;
+    if ([route, ignore, service, publish].filter((each) => each !== undefined).length > 1) {
+      this.#refuse(path, 'the destination has several targets', 'Write one of them; several destinations are a list.');
+      return [];
+    }
+    const target = route === undefined ? ({ ignore: true } as const) : { route };
+    return [{ target, ...(when === undefined ? {} : { when }), path }];
   }
 
   #branch(branch: NonNullable<Route['choose']>[number], index: number, count: number): BranchDefinition[] {

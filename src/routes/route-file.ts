@@ -28,6 +28,29 @@ const Destination = Type.Object(
   },
 );
 
+const ErrorDestination = Type.Object(
+  {
+    ...Destination.properties,
+    route: Type.Optional(
+      Type.String({
+        minLength: 1,
+        description: 'Under `onError`: the route that gets the message, alone. It has to take its type.',
+      }),
+    ),
+    ignore: Type.Optional(
+      Type.Literal(true, {
+        'x-expected': 'true',
+        description: 'Under `onError`: the message goes nowhere, which is counted.',
+      }),
+    ),
+  },
+  {
+    ...closed,
+    'x-expected': 'a destination: { service }, { publish }, { route } or { ignore: true }, perhaps with its own `when`',
+    description: 'One of `service`, `publish`, `route` and `ignore`, perhaps with its own `when`.',
+  },
+);
+
 const ServiceName = Type.String({ minLength: 1, description: 'The name of a service.' });
 
 const to = (description: string) =>
@@ -123,8 +146,14 @@ export const Route = Type.Object(
       }),
     ),
     onError: Type.Optional(
-      to(
-        'Where the message goes, as it came, when the route fails on it in a way that cannot heal; else it is a dead letter.',
+      Type.Union(
+        [ServiceName, ErrorDestination, Type.Array(Type.Union([ServiceName, ErrorDestination]), { minItems: 1 })],
+        {
+          'x-expected':
+            "a service's name, { service }, { publish: type@1 }, { route: name }, { ignore: true }, or a list of those",
+          description:
+            'Where the message goes, as it came, when the route fails on it in a way that cannot heal: to a service, onto the bus, to another route, or nowhere. Else it is a dead letter.',
+        },
       ),
     ),
   },

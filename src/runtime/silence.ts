@@ -18,7 +18,7 @@ function reachOf(
       if (endpoint !== undefined) endpoints.add(endpoint);
       for (const target of to) {
         if ('service' in target) services.add(target.service);
-        else follow(target.publish);
+        else if ('publish' in target) follow(target.publish);
       }
     }
   };

@@ -1,9 +1,10 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import type { EncodedMessage } from '../../../src/message.ts';
+import { compilePlan } from '../../../src/plan/compile.ts';
 import type { Program, ProgramResult } from '../../../src/plan/plan.ts';
 import type { Mediator } from '../../../src/ports/mediator.ts';
-import { type DefinitionSketch, NUMBER, object, planOf, TEXT } from '../../support/definitions.ts';
+import { type DefinitionSketch, definition, NUMBER, object, planOf, TEXT } from '../../support/definitions.ts';
 import { message } from '../../support/messages.ts';
 
 const ORDER = object({ id: TEXT, total: NUMBER, 'note?': TEXT, 'customer?': TEXT }, { 'x-key': '/id' });
@@ -466,6 +467,72 @@ describe('the program of the router', () => {
       const result = router({ a: `${failing}\nonError: { service: wms, when: data.total > 50 }` }).run(order({}));
       expect(result.sends).to.deep.equal([]);
       expect(result.deaths[0]).to.include({ code: 'WB_CONTRACT_VIOLATED', route: 'a' });
+    });
+
+    it('lets it go nowhere where it is ignored, which is counted', () => {
+      const ignored = router({ a: `${failing}\nonError: { ignore: true }` }).run(order({}));
+      expect(ignored).to.deep.equal({
+        sends: [],
+        deaths: [],
+        filtered: true,
+        unknown: false,
+        counts: [
+          ['a', 'in', 1],
+          ['a', 'faulted', 1],
+          ['a', 'ignored', 1],
+        ],
+      });
+      const perhaps = router({ a: `${failing}\nonError: [{ ignore: true, when: data.total > 50 }]` });
+      expect(perhaps.run(order({})).deaths[0]).to.include({ code: 'WB_CONTRACT_VIOLATED' });
+      expect(perhaps.run(order({ total: 60 })).deaths).to.deep.equal([]);
+      const both = router({ a: `${failing}\nonError: [{ service: wms, when: data.total > 50 }, { ignore: true }]` });
+      expect(targets(both.run(order({ total: 60 })))).to.deep.equal(['wms shop.order.placed@1']);
+      expect(both.run(order({})).counts.at(-1)).to.deep.equal(['a', 'ignored', 1]);
+    });
+
+    it('hands it to another route, which then has an endpoint of its own, as a message of its own', () => {
+      const mend = `from: ${PLACED}\nwhen: data.total < 0\nto: wms`;
+      const plan = planOf({ ...BUS, routes: { a: `${failing}\nonError: { route: mend }`, mend } });
+      expect(plan.routes.map(({ name, road, because }) => [name, road, because])).to.deep.equal([
+        ['a', 'inline', 'it has a step'],
+        ['mend', 'isolated', 'a hands it what it fails on'],
+      ]);
+      expect(plan.routes[0]?.to).to.deep.include({ route: 'mend', as: PLACED });
+      const result = plan.program('router')?.run(order({}));
+      const [sent] = result?.sends ?? [];
+      expect(result?.deaths).to.deep.equal([]);
+      expect(sent?.to).to.deep.equal({ endpoint: 'route.mend' });
+      expect(sent?.message.envelope).to.include({
+        source: '/retail/a',
+        causationId: 'in-1',
+        type: 'shop.order.placed',
+      });
+      expect(sent?.message.envelope.id).not.to.equal('in-1');
+      expect(sent?.message.body).to.deep.equal(order({}).body);
+    });
+
+    it('is checked: routes that there are, that take the type, and hand nothing back', () => {
+      const faults = (routes: Record<string, string>): string[] =>
+        compilePlan(definition({ ...BUS, routes })).faults.map(({ code, message: text }) => `${code} ${text}`);
+      const from = (type: string, more: string): string => `from: ${type}\nto: oms\n${more}`;
+      expect(faults({ a: from(PLACED, 'onError: { route: mned }'), mend: from(PLACED, '') })).to.deep.equal([
+        'WB_ROUTE_UNKNOWN there is no route mned',
+      ]);
+      expect(faults({ a: from(PLACED, 'onError: { route: b }'), b: from('shop.order.paid@1', '') })).to.deep.equal([
+        `WB_ROUTE_TYPE the route b does not take ${PLACED}`,
+      ]);
+      expect(faults({ a: from(PLACED, 'onError: { route: b }'), b: from(PLACED, 'enabled: false') })).to.deep.equal([
+        'WB_ROUTE_TYPE the route b is disabled, so it takes nothing',
+      ]);
+      const circle = {
+        a: from(PLACED, 'onError: { route: b }'),
+        b: from(PLACED, 'onError: [{ route: a, when: data.total > 1 }]'),
+      };
+      expect(faults(circle)).to.deep.equal([
+        'WB_ROUTE_LOOP what a fails on comes back to it by way of b',
+        'WB_ROUTE_LOOP what b fails on comes back to it by way of a',
+      ]);
+      expect(faults({ a: from(PLACED, 'onError: { route: a }') })).to.have.length(1);
     });
 
     it('does not come into play when nothing fails', () => {
