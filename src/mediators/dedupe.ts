@@ -33,9 +33,9 @@ export const dedupe: Mediator = {
     return {
       key,
       advance(state, message, { nowMs }) {
-        // The store may keep it a little longer than it was asked to, and clocks may go back.
-        const untilMs = typeof state === 'number' ? state : 0;
-        if (nowMs < untilMs) return { state, forgetAtMs: untilMs, emits: [], outcome: 'duplicate' };
+        // The store may keep it a little longer than it was asked to. Where the clock went back the window begins anew, and is no longer.
+        const untilMs = typeof state === 'number' ? Math.min(state, nowMs + windowMs) : 0;
+        if (nowMs < untilMs) return { state: untilMs, forgetAtMs: untilMs, emits: [], outcome: 'duplicate' };
         return { state: nowMs + windowMs, forgetAtMs: nowMs + windowMs, emits: [message] };
       },
     };
