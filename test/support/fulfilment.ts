@@ -16,7 +16,10 @@ export const BATCH = 5;
 const EVENTS = ['payment.captured', 'stock.reserved', 'stock.missing', 'shipping.shipped'];
 const COMMANDS = ['payment.capture', 'payment.refund', 'stock.reserve', 'shipping.ship', 'shop.order.cancelled'];
 
-/** A bus with a process, from an order to its parcel or back, and an aggregate of what was shipped. */
+/**
+ * A bus with a process, from an order to its parcel or back, an aggregate of what was shipped, and readings of meters that pass all
+ * other steps that remember.
+ */
 export async function writeFulfilment(
   folder: string,
   { bus, transport, store }: { readonly bus: string; readonly transport: string; readonly store?: string },
@@ -31,8 +34,12 @@ services:
   stock: { publishes: [stock.reserved@1, stock.missing@1], receives: [stock.reserve@1] }
   shipping: { publishes: [shipping.shipped@1], receives: [shipping.ship@1] }
   billing: { receives: [billing.batch@1] }
+  meters: { publishes: [meters.reading.taken@1] }
+  archive: { receives: [archive.reading.kept@1] }
 `,
     'schemas/shop/order.placed.v1.json': schema({ order: TEXT }),
+    'schemas/meters/reading.taken.v1.json': schema({ order: TEXT, seq: { type: 'integer' } }),
+    'schemas/archive/reading.kept.v1.json': schema({ order: TEXT, seq: { type: 'integer' } }),
     'schemas/fulfilment/order.v1.json': schema({ order: TEXT }),
     'schemas/billing/batch.v1.json': schema({ order: TEXT, orders: { type: 'array', items: TEXT } }),
     ...Object.fromEntries(
@@ -68,6 +75,15 @@ steps:
         over: { end: true }
       otherwise: dead
 `,
+    'routes/readings.yaml': `from: meters.reading.taken@1
+steps:
+  - dedupe: { by: "data.order + '/' + text(data.seq)", for: 1d }
+  - resequence: { by: data.order, sequence: data.seq, first: 1, timeout: 1h, onGap: dead }
+  - throttle: { rate: 200/s, by: data.order }
+  - delay: { for: 1s }
+  - map: { to: archive.reading.kept@1, set: { order: data.order, seq: data.seq } }
+to: archive
+`,
     'routes/billing.yaml': `from: shipping.shipped@1
 steps:
   - aggregate: { by: "'all'", size: ${String(BATCH)}, timeout: 1h, as: shipped }
@@ -86,7 +102,7 @@ export interface Effect {
   readonly type: string;
   readonly id: string;
   readonly source: string;
-  readonly data: { readonly order: string; readonly orders?: readonly string[] };
+  readonly data: { readonly order: string; readonly orders?: readonly string[]; readonly seq?: number };
 }
 
 const journalOf = (folder: string): string => join(folder, 'journal.txt');
@@ -111,6 +127,7 @@ export async function attendFulfilment(folder: string): Promise<readonly Untyped
     stock: { 'stock.reserve@1': (order) => (isMissing(order) ? 'stock.missing@1' : 'stock.reserved@1') },
     shipping: { 'shipping.ship@1': () => 'shipping.shipped@1' },
     billing: { 'billing.batch@1': () => undefined },
+    archive: { 'archive.reading.kept@1': () => undefined },
   };
   const handler =
     (next: (order: string) => string | undefined): UntypedHandler =>
