@@ -123,7 +123,7 @@ const homes = [
   severity: 'error',
   comment: `${name} is used in ${home} alone.`,
   // The bench measures bare LMDB and bare amqplib beside the bus.
-  from: { path: '^(src|demo|bench|scripts)/', pathNot: [home, '^bench/(bare|rabbitmq/raw)\\.ts$'] },
+  from: { path: '^(src|demo|examples|bench|scripts)/', pathNot: [home, '^bench/(bare|rabbitmq/raw)\\.ts$'] },
   to: { path: npm([name, `@types/${name}`]) },
 }));
 
@@ -146,14 +146,14 @@ export default {
     {
       name: 'doors-only',
       severity: 'error',
-      comment: 'The CLI and the demo use the doors of the package, like any user.',
-      from: { path: '^(src/cli|demo)/' },
+      comment: 'The CLI, the demo and the examples use the doors of the package, like any user.',
+      from: { path: '^(src/cli|demo|examples)/' },
       to: { path: '^src/', pathNot: ['^src/(index|plugin|testing|telemetry)\\.ts$', '^src/cli/'] },
     },
     {
       name: 'demo-not-cli',
       severity: 'error',
-      from: { path: '^demo/' },
+      from: { path: '^(demo|examples)/' },
       to: { path: '^src/cli/' },
     },
     {
@@ -168,7 +168,7 @@ export default {
       severity: 'error',
       comment: 'What is published imports nothing of what is not.',
       from: { path: '^src/' },
-      to: { path: '^(test|bench|demo|scripts)/' },
+      to: { path: '^(test|bench|demo|examples|scripts)/' },
     },
     {
       name: 'no-dev-dependency-in-product',
