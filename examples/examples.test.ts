@@ -38,7 +38,7 @@ async function run(script: string): Promise<{ code: number | null; output: strin
 
 describe('the examples', () => {
   it('are there', () => {
-    expect(EXAMPLES).to.include.members(['hospital', 'invoicing', 'order-saga']);
+    expect(EXAMPLES).to.include.members(['hospital', 'invoicing', 'legacy-erp', 'order-saga', 'pos-inventory']);
   });
 
   for (const example of EXAMPLES) {
