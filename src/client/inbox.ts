@@ -1,10 +1,11 @@
+import { setMaxListeners } from 'node:events';
 import { WaybillError } from '../errors.ts';
 import type { Cause, RecordToken, StateReader, Store, StoreTransaction } from '../ports/store.ts';
 import type { Delivery, Lease, Outgoing } from '../ports/transport.ts';
 import { decodeEffects, encodeEffects } from '../runtime/effects.ts';
 import { replyAddress } from '../runtime/no-answer.ts';
 import { Turns } from '../runtime/turns.ts';
-import type { Done, Verdict } from '../runtime/verdict.ts';
+import { both, type Done, type Verdict } from '../runtime/verdict.ts';
 
 /** The database of the store, for what a handler does there: it and the record of the message are committed together. */
 export type HandlerTransaction = Pick<StoreTransaction, 'query' | 'client'>;
@@ -118,8 +119,11 @@ export class OwnInbox implements Inbox {
       lease.signal.removeEventListener('abort', settled);
       if (this.#settling.get(cause.id) === lease) this.#settling.delete(cause.id);
     };
+    // One for each message on its way to being settled, which may be many.
+    setMaxListeners(0, lease.signal);
     lease.signal.addEventListener('abort', settled, { once: true });
-    return { ...verdict, unit: { cause, changes: [], effects, keepMs: this.#of.keepMs }, settled };
+    const unit = { cause, changes: [], effects, keepMs: this.#of.keepMs };
+    return { ...verdict, unit, settled: both(settled, verdict.settled) ?? settled };
   }
 }
 
@@ -211,7 +215,8 @@ class StoredAttempt implements InboxAttempt {
     }
     // No state was read, so none can have moved.
     if (answer.outcome === 'moved') throw new TypeError('a record without changes was told that a state has moved');
-    return { ...verdict, settled: settling(this.#store, answer.token) };
+    const settled = both(settling(this.#store, answer.token), verdict.settled);
+    return { ...verdict, ...(settled !== undefined && { settled }) };
   }
 
   async close(): Promise<void> {

@@ -18,7 +18,7 @@ import { RetiredRoutes } from './retired.ts';
 import { RouteRequests } from './route-requests.ts';
 import { Scheduler } from './scheduler.ts';
 import { Recorded, type States } from './states.ts';
-import type { Attempting, Verdict } from './verdict.ts';
+import { type Attempting, both, type Verdict } from './verdict.ts';
 
 const CONCURRENCY = 64;
 const TIMEOUT_MS = 60_000;
@@ -361,14 +361,6 @@ export class Router {
 function endAll(spans: readonly Span[]): () => void {
   return () => {
     for (const span of spans) span.end();
-  };
-}
-
-function both(one: (() => void) | undefined, other: (() => void) | undefined): (() => void) | undefined {
-  if (one === undefined || other === undefined) return one ?? other;
-  return () => {
-    one();
-    other();
   };
 }
 

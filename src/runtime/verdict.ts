@@ -42,3 +42,12 @@ export interface Attempting {
  * `retryable: false` is not, any other is.
  */
 export type Process = (attempting: Attempting) => Verdict | Promise<Verdict>;
+
+/** Of two that are to be called, where there are. */
+export function both(one: (() => void) | undefined, other: (() => void) | undefined): (() => void) | undefined {
+  if (one === undefined || other === undefined) return one ?? other;
+  return () => {
+    one();
+    other();
+  };
+}
