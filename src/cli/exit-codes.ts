@@ -46,6 +46,7 @@ const OF_ERROR: Partial<Record<ErrorCode, ExitName>> = {
   WB_PLAN_NOT_APPLIED: 'notApplied',
   WB_PLAN_OUTDATED: 'notApplied',
   WB_SERVICE_UNKNOWN: 'configuration',
+  WB_TELEMETRY_MISSING: 'usage',
   WB_TOPOLOGY_CONFLICT: 'transport',
   WB_TRANSPORT_REFUSED: 'transport',
   WB_TRANSPORT_TLS: 'transport',

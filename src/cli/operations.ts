@@ -14,6 +14,9 @@ export interface HttpOptions {
   readonly http?: string;
 }
 
+const NO_FIGURES =
+  'no figures: OTEL_SDK_DISABLED is set, or the packages are missing: npm install @opentelemetry/sdk-node@0.223 @opentelemetry/exporter-prometheus@0.223';
+
 /** Where a command serves `/live`, `/ready` and `/metrics`. */
 export interface HttpAddress {
   readonly host?: string;
@@ -39,11 +42,21 @@ export async function observed<T>(
   work: (telemetry: Telemetry | undefined) => Promise<T>,
 ): Promise<T> {
   if (!telemetryAsked() && options.prometheus !== true) return work(undefined);
-  const telemetry = await startTelemetry(options);
+  const telemetry = await start(options);
   try {
     return await work(telemetry);
   } finally {
-    await telemetry.shutdown();
+    await telemetry?.shutdown();
+  }
+}
+
+/** Health needs no telemetry; what nobody but `--http` asks for may be missing. */
+async function start(options: TelemetryOptions): Promise<Telemetry | undefined> {
+  try {
+    return await startTelemetry(options);
+  } catch (error) {
+    if (!telemetryAsked() && error instanceof WaybillError && error.code === 'WB_TELEMETRY_MISSING') return undefined;
+    throw error;
   }
 }
 
@@ -64,7 +77,7 @@ export async function operated(
     };
   }
   const address = readAddress(http);
-  const scrape = telemetry?.scrape ?? 'OTEL_SDK_DISABLED is set';
+  const scrape = telemetry?.scrape ?? NO_FIGURES;
   const operations = await serveOperations({ ...address, of: host, scrape });
   terminal.data({ event: 'http', host: address.host ?? '127.0.0.1', port: operations.port });
   terminal.print(`http://${address.host ?? '127.0.0.1'}:${String(operations.port)} serves /live, /ready and /metrics`);

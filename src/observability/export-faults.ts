@@ -41,7 +41,10 @@ export class ExportFaults implements DiagLogger {
     // Of no use to an operator.
   }
 
-  #say(message: string): void {
+  #say(given: string): void {
+    // Of an address that is looked up meanwhile: what is asked for this early goes out without it.
+    if (given.startsWith('Accessing resource attributes before async attributes settled')) return;
+    const message = messageOf(given);
     const now = this.#clock.elapsed();
     const quiet = now - this.#lastMs > QUIET_MS;
     this.#lastMs = now;
@@ -49,4 +52,23 @@ export class ExportFaults implements DiagLogger {
     if (quiet) this.#log.warn({ error }, 'telemetry does not leave; the bus goes on without it');
     else this.#log.debug({ error }, 'telemetry does not leave');
   }
+}
+
+/** The SDK writes errors as JSON, with their stacks. */
+function messageOf(text: string): string {
+  try {
+    const error: unknown = JSON.parse(text);
+    if (
+      typeof error === 'object' &&
+      error !== null &&
+      'message' in error &&
+      typeof error.message === 'string' &&
+      error.message !== ''
+    )
+      return error.message;
+    if (typeof error === 'object' && error !== null && 'code' in error) return String(error.code);
+  } catch {
+    // Most are plain text.
+  }
+  return text;
 }

@@ -2,6 +2,7 @@ import {
   type Attributes,
   type Context,
   context,
+  diag,
   type Link,
   type Span as OtelSpan,
   ROOT_CONTEXT,
@@ -9,6 +10,7 @@ import {
   type Tracer,
   trace,
 } from '@opentelemetry/api';
+import { toError } from '../errors.ts';
 import { MOST_LINKS, type Span, type SpanFailure, type Traced } from '../ports/tracing.ts';
 import { readContext, readSound, writeContext } from './trace-context.ts';
 
@@ -78,7 +80,11 @@ export class OpenTelemetrySpan implements Span {
       span.setAttribute('error.type', failure.type);
       span.setStatus({ code: SpanStatusCode.ERROR, message: failure.type });
     }
-    span.end();
+    try {
+      span.end();
+    } catch (thrown) {
+      diag.error(`a span could not be ended: ${toError(thrown).message}`);
+    }
     ended?.(failure?.type);
   }
 }
@@ -114,6 +120,8 @@ export class SampledOut implements Span {
 
   /** So that spans of libraries are sampled out as well. */
   within<Result>(work: () => Result): Result {
+    const { traceparent } = this.context;
+    if (traceparent === undefined) return work();
     return context.with(trace.setSpanContext(ROOT_CONTEXT, readSound(this.context)), work);
   }
 

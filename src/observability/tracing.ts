@@ -2,6 +2,7 @@ import {
   type Attributes,
   type Context,
   context,
+  diag,
   type Link,
   ROOT_CONTEXT,
   SpanKind,
@@ -9,7 +10,7 @@ import {
   type TracerProvider,
   trace,
 } from '@opentelemetry/api';
-import { WaybillError } from '../errors.ts';
+import { toError, WaybillError } from '../errors.ts';
 import { type EncodedMessage, typeRef } from '../message.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Span, Traced, Tracing } from '../ports/tracing.ts';
@@ -201,10 +202,16 @@ class OpenTelemetryTracing implements Tracing {
   #start(parent: Context, spec: Spec, links?: Link[]): Span {
     const { name, kind, ended } = spec;
     const tracer = this.#tracer ?? trace.getTracer(SCOPE);
-    const span = tracer.startSpan(name, links === undefined ? { kind } : { kind, links }, parent);
-    // After the sampler, which goes by the trace, so that what nobody sees costs nothing.
-    if (span.isRecording()) span.setAttributes(spec.attributes());
-    return new OpenTelemetrySpan({ span, parent, tracer, links, ended });
+    try {
+      const span = tracer.startSpan(name, links === undefined ? { kind } : { kind, links }, parent);
+      // After the sampler, which goes by the trace, so that what nobody sees costs nothing.
+      if (span.isRecording()) span.setAttributes(spec.attributes());
+      return new OpenTelemetrySpan({ span, parent, tracer, links, ended });
+    } catch (thrown) {
+      // A sampler or a processor of the service's own: no message is to suffer from it.
+      diag.error(`a span could not be started: ${toError(thrown).message}`);
+      return new SampledOut({}, ended);
+    }
   }
 }
 

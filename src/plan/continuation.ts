@@ -58,7 +58,7 @@ export function continueLater(cause: Transit, continuation: Continuation, from: 
       source: from.source,
       type: TYPE,
       version: VERSION,
-      time: new Date(continuation.atMs).toISOString(),
+      time: continuation.atMs === 0 ? envelope.time : new Date(continuation.atMs).toISOString(),
       // Of the same lane as what it belongs to, so that neither overtakes the other's settlement.
       key: key ?? envelope.id,
       ...(traceparent !== undefined && { traceparent }),

@@ -12,6 +12,7 @@ import type { Matchable } from './match.ts';
 import type { Count } from './plan.ts';
 import { isUnaltered, makeResult, type Passage, type ResultStyle } from './result.ts';
 
+import { TICKER, unmarked } from './ticks.ts';
 import type { Transit } from './transit.ts';
 
 /** A route, for messages of one type, ready to run. */
@@ -150,7 +151,10 @@ export function leaveRoute({ flow, branches, exits, style }: Entry, message: Tra
  */
 export function runOnError(entry: Entry, origin: Transit): readonly Outgoing[] {
   const sends: Outgoing[] = [];
-  leave(origin, entry.onError, { start: entry.origin, end: entry.origin }, entry.style, [], sends);
+  // A tick is the same whoever brought it.
+  const marked = origin.envelope.headers?.[TICKER] !== undefined;
+  const from = marked ? origin.with({ envelope: unmarked(origin.envelope) }) : origin;
+  leave(from, entry.onError, { start: entry.origin, end: entry.origin }, entry.style, [], sends);
   return sends;
 }
 

@@ -79,6 +79,8 @@ export interface FlowStep {
   readonly form?: StateForm;
   /** See `Mediator`. */
   readonly mixes: boolean;
+  /** What it lets go goes on by a delivery of its own, so that what it remembers stays when that fails. @default false */
+  readonly apart?: boolean;
 }
 
 export interface FlowBranch {

@@ -14,6 +14,9 @@ import type { ProgramWork } from './plan.ts';
 import { makeQuestion } from './question.ts';
 import type { Surroundings, Transit } from './transit.ts';
 
+/** Whatever the clock says. @unit milliseconds since the Unix epoch */
+const AT_ONCE = 0;
+
 /** A message that has come to the end of the steps, or to a way out, and the flow it came through. */
 export interface Arrived {
   readonly entry: Entry;
@@ -125,6 +128,10 @@ export class Journey {
     const { notBeforeMs, again } = message.progress;
     if (again) {
       this.#comeAgain(step, entry, message);
+      return [];
+    }
+    if (step.apart === true) {
+      this.#waitAfter(at, entry, message, AT_ONCE);
       return [];
     }
     if (notBeforeMs === undefined) return this.go(entry, message, at + 1);

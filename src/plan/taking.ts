@@ -88,17 +88,23 @@ export class Taking {
     return { transit, matches, counts };
   }
 
-  /** In whose name a message of an isolated route fails, and as what it came. A timer came as nothing. */
+  /**
+   * In whose name a message of an isolated route fails, and as what it came. A timer came as nothing, and so did what carries others
+   * with it: given up, it would leave nothing of them.
+   */
   failing(message: EncodedMessage): { readonly entry: Entry | undefined; readonly transit: Transit | undefined } {
     const { entries, surroundings } = this;
     const ref = typeRef(message.envelope.type, message.envelope.version);
     if (ref !== CONTINUATION) return { entry: entries.get(ref), transit: Transit.of(message, surroundings) };
     const [any] = entries.values();
-    const { message: kept } = readContinuation(message);
+    const { message: kept, step } = readContinuation(message);
     if (kept === undefined) return { entry: any, transit: undefined };
     const { input } = restore(kept, surroundings).message;
     const entry = entries.get(typeRef(input.envelope.type, input.envelope.version)) ?? any;
-    return { entry, transit: Transit.of(input, surroundings) };
+    const steps = entry?.flow.steps ?? [];
+    const at = steps.findIndex(({ id }) => id === step);
+    const carries = steps.some(({ mixes }, index) => mixes && index <= at);
+    return { entry, transit: carries ? undefined : Transit.of(input, surroundings) };
   }
 }
 

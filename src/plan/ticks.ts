@@ -21,7 +21,8 @@ export function lastTickScope(route: string): string {
   return `route.${route}/schedule-last`;
 }
 
-function unmarked({ headers = {}, ...envelope }: Envelope): Envelope {
+/** Without the mark of who brought it. */
+export function unmarked({ headers = {}, ...envelope }: Envelope): Envelope {
   const { [TICKER]: _, ...others } = headers;
   return Object.keys(others).length === 0 ? envelope : { ...envelope, headers: others };
 }
@@ -54,6 +55,7 @@ export function tickSteps(type: TypeRef): readonly FlowStep[] {
   const form = { version: 1 };
   return [
     { id: 'schedule', label: 'schedule', type, step: once, form, mixes: false },
-    { id: 'schedule-last', label: 'schedule', type, step: last, form, mixes: false },
+    // A tick whose message fails has come all the same.
+    { id: 'schedule-last', label: 'schedule', type, step: last, form, mixes: false, apart: true },
   ];
 }

@@ -253,6 +253,7 @@ export class Host implements AsyncDisposable {
         result = await this.transport.apply(manifest, { after: before?.edition ?? null });
       } catch (error) {
         this.#plan = own;
+        if (this.#router !== undefined) await this.#tables.use(own);
         if (moves >= MOST_MOVES || !(error instanceof WaybillError) || error.code !== 'WB_MANIFEST_MOVED') throw error;
         continue;
       }
@@ -271,7 +272,12 @@ export class Host implements AsyncDisposable {
   async host(): Promise<void> {
     if (this.transport.kind === 'embedded') {
       this.#unsubscribe.push(
-        this.transport.onStatus(({ owner }) => {
+        this.transport.onStatus(({ owner, connected }) => {
+          if (!owner && connected)
+            this.#unattended(
+              () => this.#rejoin(),
+              'this process is attached again, and could not follow what was applied',
+            );
           if (owner)
             this.#unattended(
               () => this.#takeOver(),
@@ -502,6 +508,13 @@ export class Host implements AsyncDisposable {
   }
 
   /** The former owner ended: what it had applied stays in force, also where this process was started with an older plan. */
+  /** What was applied, paused or resumed while this process was attached to nobody. */
+  async #rejoin(): Promise<void> {
+    const manifest = await this.transport.manifest();
+    this.control.adopt(manifest);
+    if (manifest !== undefined) await this.#manifestChanged(manifest);
+  }
+
   async #takeOver(): Promise<void> {
     if (!this.transport.status().owner) return;
     const manifest = await this.transport.manifest();

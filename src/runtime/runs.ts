@@ -43,8 +43,8 @@ export class Runs {
     if (this.#closed) return;
     let result: Verdict | Promise<Verdict>;
     const { process, trace } = this.#options;
-    const span = trace?.(run);
     try {
+      const span = trace?.(run);
       run.span = span;
       result = span === undefined ? process(run) : span.within(() => process(run));
     } catch (thrown) {

@@ -176,4 +176,14 @@ describe('aggregate', () => {
       faultsOf('- aggregate: { as: parts, timeout: 1m }', 'from: [shop.item.sold@1, store.report@1]')[0],
     ).to.contain('WB_ROUTE_TYPE steps.0.aggregate: aggregate brings messages together');
   });
+
+  it('is kept whole as a dead letter when it fails after a wait, whatever onError says of single messages', async () => {
+    const failing = '- map: { to: store.report@1, set: { id: data.id, count: 1 / (size(vars.parts) - 2) } }';
+    const steps = `- aggregate: { by: "'g'", as: parts, size: 2, timeout: 1h }\n- delay: { for: 1m }\n${failing}`;
+    const run = runOf(steps, 'onError: ops');
+    await takeAll(run, ['a', 'b']);
+    await run.advance(60_000);
+    expect(run.sends, 'nothing of one member alone').to.deep.equal([]);
+    expect(run.dead.map(({ code }) => code)).to.deep.equal(['WB_EXPRESSION_FAILED']);
+  });
 });

@@ -25,13 +25,13 @@ const DAY = 24 * HOUR;
 /** Midnight: the transport, whose clock is the system's, must not forget at once what is remembered. */
 const START = Math.ceil(systemClock.now() / DAY) * DAY;
 
-function plan(missed: string, cron = '*/10 * * * *', at = 'meta.time'): Plan {
+function plan(missed: string, cron = '*/10 * * * *', at = 'meta.time', steps = ''): Plan {
   return planOf({
     contracts: { 'ops.run.due@1': object({ at: TEXT }), 'geo.town@1': object({ id: TEXT }) },
     sources: { towns: { table: { file: 'towns.csv', key: 'id' }, response: 'geo.town@1' } },
     services: { ops: { receives: ['ops.run.due@1'] } },
     routes: {
-      run: `from: { schedule: '${cron}', as: ops.run.due@1, missed: ${missed}, data: { at: "${at}" } }\nto: ops`,
+      run: `from: { schedule: '${cron}', as: ops.run.due@1, missed: ${missed}, data: { at: "${at}" } }\n${steps}to: ops`,
     },
   });
 }
@@ -124,7 +124,7 @@ describe('the scheduler', () => {
       JSON.stringify({ at: new Date(START + 10 * MINUTE).toISOString() }),
     );
     const { ledger } = await transport.stats();
-    expect(ledger).to.include({ made: 9, duplicate: 3, waiting: 3 });
+    expect(ledger).to.include({ made: 12, duplicate: 3, waiting: 3 });
   });
 
   for (const [missed, expected] of [
@@ -177,11 +177,11 @@ describe('the scheduler', () => {
     await startRouter(scheduled);
     await until('it to be done', async () => {
       const { endpoints } = await transport.stats();
-      return endpoints.find(({ name }) => name === 'route.run')?.outcomes['done'] === 1_000;
+      return endpoints.find(({ name }) => name === 'route.run')?.outcomes['done'] === 2_000;
     });
     await settled();
     const { ledger } = await transport.stats();
-    expect(ledger).to.include({ made: 2_000, done: 1_000, waiting: 1_000 });
+    expect(ledger).to.include({ made: 3_000, done: 2_000, waiting: 1_000 });
     expect(ticks()[0]).to.equal('00:13');
   });
 
@@ -233,5 +233,20 @@ describe('the scheduler', () => {
     await pass(10_000);
     await ops.atLeast(2);
     expect(ticks()).to.deep.equal(['00:10', '00:20']);
+  });
+
+  it('has a tick come once, whatever becomes of its message', async () => {
+    const failing = 'steps:\n  - set: { vars: { no: "1 / (size(data.at) - size(data.at))" } }\n';
+    const scheduled = plan('all', '*/10 * * * *', 'meta.time', failing);
+    await apply(scheduled);
+    const router = await startRouter(scheduled);
+    await pass(25 * MINUTE);
+    await until('both to fail', async () => (await transport.dead.count()) === 2);
+    await router.close();
+    expect(await transport.dead.discard({}, { by: 'tests' })).to.equal(2);
+    await startRouter(scheduled);
+    await pass(5 * MINUTE);
+    await until('the next tick', async () => (await transport.dead.count()) > 0);
+    expect(await transport.dead.count(), 'none of those that were discarded').to.equal(1);
   });
 });
