@@ -2,6 +2,7 @@ import type { ServiceDefinition } from '../config/definition.ts';
 import { WaybillError } from '../errors.ts';
 import { showJson } from '../json.ts';
 import type { EncodedMessage, Message, TypeRef } from '../message.ts';
+import { didYouMean } from '../nearest.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
@@ -212,8 +213,10 @@ export class Service implements AsyncDisposable {
     if (this.#started) throw new WaybillError('WB_ALREADY_STARTED', `the handler of ${type} was added after start()`);
     const { receives } = this.#definition();
     if (!receives.includes(type)) {
+      const known = this.#parts.plan().contracts.all.some(({ ref }) => ref === type);
+      const near = known ? undefined : didYouMean(type, receives);
       throw new WaybillError('WB_NOT_DECLARED', `the service ${this.name} does not declare that it receives ${type}`, {
-        fix: `In waybill.yaml, under services: ${this.name}: { receives: [${[...receives, type].join(', ')}] }`,
+        fix: near ?? `In waybill.yaml, under services: ${this.name}: { receives: [${[...receives, type].join(', ')}] }`,
       });
     }
     if (this.#handling.types.includes(type))
