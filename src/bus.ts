@@ -131,6 +131,8 @@ export async function openBus(options: BusOptions = {}): Promise<Host> {
   if (plan === undefined || settings === undefined) throw new FaultsError(faults);
   const log = options.log ?? (await openLog(settings.telemetry.log));
   const store = storeOf(options.store, settings.store, clock, log);
+  // Before the transport, which whoever is refused here would leave open.
+  const tracing = await openTracing(setting ?? settings.transport, plan, settings.telemetry.traces, clock);
   const transport = await openTransport(setting ?? settings.transport, plan.definition, clock, log);
   const own = part && { part: { definition: part, locate, mediators } };
   const tables = new LiveTables({ settings: tablesOf(settings), clock, log });
@@ -138,7 +140,6 @@ export async function openBus(options: BusOptions = {}): Promise<Host> {
     keyRings: settings.keyRings,
     source: (name) => sourceOf(name, settings.sources.reveal()[name], plan.definition.limits.depth, clock, log),
   });
-  const tracing = await openTracing(setting ?? settings.transport, plan, settings.telemetry.traces, clock);
   return new Host({
     plan,
     source: 'configuration',

@@ -296,12 +296,9 @@ class Context implements HandlerContext {
     const { drafts, tracing, service, attempting } = this.#parts;
     this.#sends ??= [];
     const message = drafts.draft(type, data, options, attempting.delivery.message, this.#sends.length);
+    const schedule = drafts.schedule(type, options);
     const span = tracing.on ? tracing.publish([message], service, options) : undefined;
-    this.#sends.push({
-      message: span === undefined ? message : retrace(message, span.context),
-      schedule: drafts.schedule(type, options),
-      span,
-    });
+    this.#sends.push({ message: span === undefined ? message : retrace(message, span.context), schedule, span });
     return message.envelope.id;
   }
 
@@ -337,7 +334,7 @@ class Context implements HandlerContext {
     const results = held.map(({ message, schedule }) => drafts.outgoing(message, schedule));
     const sends = answer === undefined ? results : [...results, answer];
     const done: Done = { outcome: 'done', sends, tally: { [counter]: held.length } };
-    if (held[0]?.span === undefined) return done;
+    if (held.every(({ span }) => span === undefined)) return done;
     return {
       ...done,
       settled: () => {

@@ -54,21 +54,18 @@ export class ExportFaults implements DiagLogger {
   }
 }
 
-/** The SDK writes errors as JSON, with their stacks. */
+/** The SDK writes errors as JSON, with their stacks, and everything else as text. */
 function messageOf(text: string): string {
+  const error = parsed(text);
+  if (typeof error !== 'object' || error === null) return text;
+  if ('message' in error && typeof error.message === 'string' && error.message !== '') return error.message;
+  return 'code' in error ? String(error.code) : text;
+}
+
+function parsed(text: string): unknown {
   try {
-    const error: unknown = JSON.parse(text);
-    if (
-      typeof error === 'object' &&
-      error !== null &&
-      'message' in error &&
-      typeof error.message === 'string' &&
-      error.message !== ''
-    )
-      return error.message;
-    if (typeof error === 'object' && error !== null && 'code' in error) return String(error.code);
+    return JSON.parse(text);
   } catch {
-    // Most are plain text.
+    return undefined;
   }
-  return text;
 }

@@ -253,7 +253,7 @@ export class Host implements AsyncDisposable {
         result = await this.transport.apply(manifest, { after: before?.edition ?? null });
       } catch (error) {
         this.#plan = own;
-        if (this.#router !== undefined) await this.#tables.use(own);
+        if (this.#router !== undefined) await this.#tablesAgain(own);
         if (moves >= MOST_MOVES || !(error instanceof WaybillError) || error.code !== 'WB_MANIFEST_MOVED') throw error;
         continue;
       }
@@ -508,6 +508,15 @@ export class Host implements AsyncDisposable {
   }
 
   /** The former owner ended: what it had applied stays in force, also where this process was started with an older plan. */
+  /** After an apply that failed, whose error is the one to hear of. */
+  async #tablesAgain(own: Plan): Promise<void> {
+    try {
+      await this.#tables.use(own);
+    } catch (error) {
+      this.log.warn({ err: toError(error) }, 'the tables of the plan in force could not be taken up again');
+    }
+  }
+
   /** What was applied, paused or resumed while this process was attached to nobody. */
   async #rejoin(): Promise<void> {
     const manifest = await this.transport.manifest();

@@ -68,18 +68,12 @@ describe('routers that are killed while processes and aggregates are under way',
   const ended = async (child: ChildProcess): Promise<boolean> => {
     const { exitCode, signalCode } = child;
     if (exitCode !== null || signalCode !== null) return true;
-    const giveUp = new AbortController();
-    const timer = setTimeout(() => {
-      giveUp.abort();
-    }, PATIENCE);
     try {
-      await once(child, 'exit', { signal: giveUp.signal });
+      await once(child, 'exit', { signal: AbortSignal.timeout(PATIENCE) });
       return true;
     } catch {
       await killed(child);
       return false;
-    } finally {
-      clearTimeout(timer);
     }
   };
   const publish = async (host: Host, wave: number): Promise<void> => {

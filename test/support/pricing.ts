@@ -1,14 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-
-const schema = (properties: object, required: readonly string[], more: object = {}): string =>
-  JSON.stringify({
-    $schema: 'https://json-schema.org/draft/2020-12/schema',
-    type: 'object',
-    properties,
-    required,
-    ...more,
-  });
+import { schema } from './schema-text.ts';
 
 const TEXT = { type: 'string' };
 const NUMBER = { type: 'number' };

@@ -5,7 +5,7 @@ export function promtool(context: Mocha.Context): string {
   try {
     execFileSync('promtool', ['--version'], { stdio: 'ignore' });
   } catch {
-    process.stderr.write('promtool NOT FOUND: apt install prometheus\n');
+    process.stderr.write('tests of promtool NOT RUN: apt install prometheus\n');
     context.skip();
   }
   return 'promtool';

@@ -2,16 +2,8 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { schema } from './schema-text.ts';
 import { program } from './transpiled.ts';
-
-const schema = (properties: object, required: readonly string[], more: object = {}): string =>
-  JSON.stringify({
-    $schema: 'https://json-schema.org/draft/2020-12/schema',
-    type: 'object',
-    properties,
-    required,
-    ...more,
-  });
 
 const TEXT = { type: 'string' };
 const NUMBER = { type: 'number' };
