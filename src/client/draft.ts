@@ -13,6 +13,7 @@ import {
 } from '../message.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { Clock } from '../ports/clock.ts';
+import type { Traced } from '../ports/tracing.ts';
 import type { Outgoing } from '../ports/transport.ts';
 import { answerEnvelope } from '../runtime/no-answer.ts';
 import { checkOptions, type Names } from './options.ts';
@@ -62,6 +63,18 @@ const AT_ONCE: Schedule = Object.freeze({});
 const LONGEST_ID = 128;
 const LONGEST_KEY = 255;
 
+/** What a message comes of, beside what its publisher says. */
+export interface Lineage {
+  /** In whose handling it is published. */
+  readonly origin?: EncodedMessage;
+  /** Tells those apart that one handling publishes. @default 0 */
+  readonly ordinal?: number;
+  /** Of the span that publishes it; without a `traceparent` it has none. */
+  readonly traced?: Traced;
+}
+
+const NO_LINEAGE: Lineage = Object.freeze({});
+
 /** Why data that keeps its contract cannot be published all the same; undefined when it can. */
 export type Refusal = (type: TypeRef, data: unknown) => WaybillError | undefined;
 
@@ -85,23 +98,23 @@ export class Drafts {
   }
 
   /** @throws WB_NOT_DECLARED, WB_CONTRACT_UNKNOWN, WB_CONTRACT_VIOLATED, WB_MESSAGE_INVALID, WB_MESSAGE_TOO_LARGE, WB_JSON_DEPTH, WB_JSON_INVALID, WB_PLAN_OUTDATED */
-  draft(ref: TypeRef, data: unknown, options: PublishOptions, origin?: EncodedMessage, ordinal = 0): EncodedMessage {
+  draft(ref: TypeRef, data: unknown, options: PublishOptions, lineage: Lineage = NO_LINEAGE): EncodedMessage {
     const { contract, limits } = this.#declared(ref);
     const body = checked(contract, data, limits);
     const refusal = this.#refusal(ref, data);
     if (refusal !== undefined) throw refusal;
-    return this.#encode(contract, limits, data, body, options, origin, ordinal);
+    return this.#encode(contract, limits, data, body, options, lineage);
   }
 
   /** As `draft`, of JSON bytes from outside, which travel untouched. @throws WB_JSON_DUPLICATE_KEY, WB_JSON_PROTO, WB_JSON_UTF8 and as `draft` */
-  draftRaw(ref: TypeRef, json: Uint8Array | string, options: PublishOptions): EncodedMessage {
+  draftRaw(ref: TypeRef, json: Uint8Array | string, options: PublishOptions, lineage = NO_LINEAGE): EncodedMessage {
     const { contract, limits } = this.#declared(ref);
     const body = typeof json === 'string' ? Buffer.from(json, 'utf8') : json;
     checkSize(ref, body.byteLength, limits);
     const data = parseJsonStrictly(body, { maxDepth: limits.depth });
     const violation = contract.validate(data) ?? this.#refusal(ref, data);
     if (violation !== undefined) throw violation;
-    return this.#encode(contract, limits, data, body, options, undefined, 0);
+    return this.#encode(contract, limits, data, body, options, lineage);
   }
 
   /** The answer to a request, in a type that the service need not declare: the contract of the request names it. @throws as `draft` */
@@ -150,8 +163,7 @@ export class Drafts {
     data: unknown,
     body: Uint8Array,
     options: PublishOptions,
-    origin: EncodedMessage | undefined,
-    ordinal: number,
+    { origin, ordinal = 0, traced }: Lineage,
   ): EncodedMessage {
     if (options !== NO_OPTIONS) checkOptions(`publish('${contract.ref}', data, options)`, options, OPTIONS);
     checkSize(contract.ref, body.byteLength, limits);
@@ -167,8 +179,9 @@ export class Drafts {
       correlationId: options.correlationId ?? cause?.correlationId ?? cause?.id ?? id,
     };
     if (key !== undefined) envelope.key = key;
-    if (cause !== undefined) flow(cause, envelope);
+    if (cause !== undefined) envelope.causationId = cause.id;
     if (options !== NO_OPTIONS) override(envelope, options);
+    carry(envelope, tracedBy(traced, options, cause));
     checkAttributes(contract.ref, options, id, key);
     if (options !== NO_OPTIONS) {
       const { expiryTime } = this.schedule(contract.ref, options);
@@ -199,19 +212,22 @@ function checked(contract: Contract, data: unknown, limits: Limits): Buffer {
 
 type Draft = { -readonly [Name in keyof Envelope]: Envelope[Name] };
 
-/** What results have of their cause. */
-function flow(cause: Envelope, draft: Draft): void {
-  draft.causationId = cause.id;
-  if (cause.traceparent !== undefined) draft.traceparent = cause.traceparent;
-  if (cause.tracestate !== undefined) draft.tracestate = cause.tracestate;
+/** Which trace a message is part of: that of the span that publishes it, else what the publisher says, else that of its cause. */
+function tracedBy(span: Traced | undefined, said: Traced, cause: Traced | undefined): Traced | undefined {
+  if (span?.traceparent !== undefined) return span;
+  return said.traceparent !== undefined && isTraceparent(said.traceparent) ? said : cause;
+}
+
+function carry(draft: Draft, traced: Traced | undefined): void {
+  if (traced?.traceparent === undefined) return;
+  draft.traceparent = traced.traceparent;
+  if (traced.tracestate !== undefined) draft.tracestate = traced.tracestate;
 }
 
 function override(draft: Draft, options: PublishOptions): void {
-  const { subject, causationId, traceparent, tracestate, headers } = options;
+  const { subject, causationId, headers } = options;
   if (subject !== undefined) draft.subject = subject;
   if (causationId !== undefined) draft.causationId = causationId;
-  if (traceparent !== undefined && isTraceparent(traceparent)) draft.traceparent = traceparent;
-  if (tracestate !== undefined) draft.tracestate = tracestate;
   if (headers !== undefined) draft.headers = headers;
 }
 

@@ -6,7 +6,7 @@ import { typeRef } from '../message.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
-import { retrace, type Span, type Tracing } from '../ports/tracing.ts';
+import { failureOf, retrace, type Span, type Tracing } from '../ports/tracing.ts';
 import type { Death, Delivery, Outgoing } from '../ports/transport.ts';
 import { logFields } from '../runtime/failure.ts';
 import { noAnswer, replyAddress } from '../runtime/no-answer.ts';
@@ -294,11 +294,21 @@ class Context implements HandlerContext {
   publish(type: TypeRef, data: unknown, options: Omit<PublishOptions, 'deadlineMs'> = NO_OPTIONS): string {
     this.#checkLive(type, 'published');
     const { drafts, tracing, service, attempting } = this.#parts;
-    this.#sends ??= [];
-    const message = drafts.draft(type, data, options, attempting.delivery.message, this.#sends.length);
-    const schedule = drafts.schedule(type, options);
-    const span = tracing.on ? tracing.publish([message], service, options) : undefined;
-    this.#sends.push({ message: span === undefined ? message : retrace(message, span.context), schedule, span });
+    const lineage = { origin: attempting.delivery.message, ordinal: this.#sends?.length ?? 0 };
+    if (!tracing.on) return this.#hold(drafts.draft(type, data, options, lineage), drafts.schedule(type, options));
+    const span = tracing.publish(type, 1, service, options);
+    try {
+      const message = drafts.draft(type, data, options, { ...lineage, traced: span.context });
+      if (span.recording) span.about([message]);
+      return this.#hold(message, drafts.schedule(type, options), span);
+    } catch (thrown) {
+      span.end(failureOf(thrown));
+      throw thrown;
+    }
+  }
+
+  #hold(message: EncodedMessage, schedule: Schedule, span?: Span): string {
+    (this.#sends ??= []).push({ message, schedule, span });
     return message.envelope.id;
   }
 

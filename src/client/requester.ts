@@ -89,7 +89,12 @@ export class Requester {
     // Rounded up: it must not expire before the requester gives up.
     const expiryTime = new Date(Math.ceil(clock.now() + timeoutMs)).toISOString();
     // Ids of requests must differ from those of what the handler publishes.
-    const message = drafts.draft(type, data, { ...rest, expiryTime }, origin, -1 - ordinal);
+    const message = drafts.draft(
+      type,
+      data,
+      { ...rest, expiryTime },
+      { ...(origin && { origin }), ordinal: -1 - ordinal },
+    );
     return this.#requests.ask({ message, to: 'bus', answer, timeoutMs, parent: options });
   }
 

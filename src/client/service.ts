@@ -1,18 +1,18 @@
 import type { ServiceDefinition } from '../config/definition.ts';
 import { WaybillError } from '../errors.ts';
 import { showJson } from '../json.ts';
-import type { EncodedMessage, Message, TypeRef } from '../message.ts';
+import { type EncodedMessage, type Message, type TypeRef, typeRef } from '../message.ts';
 import { didYouMean } from '../nearest.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
-import { failureOf, NO_TRACING, retrace, type Span, type Traced, type Tracing } from '../ports/tracing.ts';
+import { failureOf, NO_TRACING, retrace, type Tracing } from '../ports/tracing.ts';
 import type { Outgoing, Transport } from '../ports/transport.ts';
 import { answerType } from '../runtime/answer.ts';
 import type { Control } from '../runtime/control.ts';
 import { CLOSE_MS, Dispatcher } from '../runtime/dispatcher.ts';
 import type { LazyStore } from '../runtime/lazy-store.ts';
-import { Drafts, NO_OPTIONS, type PublishOptions, publishedCounter, type Refusal } from './draft.ts';
+import { Drafts, type Lineage, NO_OPTIONS, type PublishOptions, publishedCounter, type Refusal } from './draft.ts';
 import { type Handler, Handling, type Responder } from './handling.ts';
 import { type Inbox, OwnInbox, StoredInbox } from './inbox.ts';
 import { checkOptions, type Names } from './options.ts';
@@ -116,23 +116,17 @@ export class Service implements AsyncDisposable {
    * @throws WB_NOT_DECLARED, WB_OPTION_INVALID, WB_CONTRACT_UNKNOWN, WB_CONTRACT_VIOLATED, WB_MESSAGE_INVALID, WB_MESSAGE_TOO_LARGE,
    *   WB_DEADLINE, WB_PARKING_FULL, WB_TRANSPORT_UNAVAILABLE, WB_CLOSED
    */
-  async publish<Ref extends KnownRef>(
+  publish<Ref extends KnownRef>(
     type: Ref,
     data: PayloadOf<Ref>,
     options: PublishOptions = NO_OPTIONS,
   ): Promise<Receipt> {
-    this.#open();
-    const message = this.#drafts.draft(type, data, options);
-    await this.#send([this.#scheduled(type, message, options)], options.deadlineMs, options);
-    return { id: message.envelope.id };
+    return this.#publish(type, options, (lineage) => this.#drafts.draft(type, data, options, lineage));
   }
 
   /** As `publish`, of JSON bytes from outside, which travel untouched. Duplicate and `__proto__` keys are refused. */
-  async publishRaw(type: TypeRef, json: Uint8Array | string, options: PublishOptions = {}): Promise<Receipt> {
-    this.#open();
-    const message = this.#drafts.draftRaw(type, json, options);
-    await this.#send([this.#scheduled(type, message, options)], options.deadlineMs, options);
-    return { id: message.envelope.id };
+  publishRaw(type: TypeRef, json: Uint8Array | string, options: PublishOptions = {}): Promise<Receipt> {
+    return this.#publish(type, options, (lineage) => this.#drafts.draftRaw(type, json, options, lineage));
   }
 
   /**
@@ -162,7 +156,7 @@ export class Service implements AsyncDisposable {
       undefined,
     );
     for (let from = 0; from < messages.length; from += BULK)
-      parts.push(this.#send(messages.slice(from, from + BULK), deadlineMs));
+      parts.push(this.#sendMany(messages.slice(from, from + BULK), deadlineMs));
     await Promise.all(parts);
     return messages.map(({ message }) => ({ id: message.envelope.id }));
   }
@@ -361,31 +355,56 @@ export class Service implements AsyncDisposable {
     return this.#drafts.outgoing(message, this.#drafts.schedule(type, options));
   }
 
-  #send(outgoing: readonly Outgoing[], deadlineMs: number | undefined, parent: Traced = NO_OPTIONS): Promise<void> {
-    const tally = { [publishedCounter(this.name)]: outgoing.length };
-    const options = deadlineMs === undefined ? { tally } : { tally, deadlineMs };
-    const { transport } = this.#parts;
-    if (!this.#tracing.on) return transport.send(outgoing, options);
-    return this.#sendTraced(outgoing, parent, (traced) => transport.send(traced, options));
+  /** One message. @param draft makes it */
+  async #publish(
+    type: TypeRef,
+    options: PublishOptions,
+    draft: (lineage?: Lineage) => EncodedMessage,
+  ): Promise<Receipt> {
+    this.#open();
+    if (this.#tracing.on) return this.#publishTraced(type, options, draft);
+    const message = draft();
+    await this.#send([this.#scheduled(type, message, options)], options.deadlineMs);
+    return { id: message.envelope.id };
   }
 
-  #sendTraced(
-    outgoing: readonly Outgoing[],
-    parent: Traced,
-    send: (outgoing: readonly Outgoing[]) => Promise<void>,
-  ): Promise<void> {
-    const messages = outgoing.map(({ message }) => message);
-    const span = this.#tracing.publish(messages, this.name, parent);
-    const { context } = span;
-    const alone = outgoing.length === 1;
-    const sent = send(
-      outgoing.map((each) => {
-        // What one of several says of itself is its own.
-        const stays = !alone && each.message.envelope.traceparent !== undefined;
-        return stays ? each : { ...each, message: retrace(each.message, context) };
-      }),
-    );
-    return span.passive ? sent : endedWith(sent, span);
+  async #publishTraced(
+    type: TypeRef,
+    options: PublishOptions,
+    draft: (lineage: Lineage) => EncodedMessage,
+  ): Promise<Receipt> {
+    const span = this.#tracing.publish(type, 1, this.name, options);
+    let outgoing: Outgoing;
+    try {
+      outgoing = this.#scheduled(type, draft({ traced: span.context }), options);
+    } catch (thrown) {
+      span.end(failureOf(thrown));
+      throw thrown;
+    }
+    const { message } = outgoing;
+    if (span.recording) span.about([message]);
+    await span.until(this.#send([outgoing], options.deadlineMs));
+    return { id: message.envelope.id };
+  }
+
+  /** Several at once, in one span. */
+  #sendMany(outgoing: readonly Outgoing[], deadlineMs: number | undefined): Promise<void> {
+    const [first] = outgoing;
+    if (first === undefined || !this.#tracing.on) return this.#send(outgoing, deadlineMs);
+    const { type, version } = first.message.envelope;
+    const span = this.#tracing.publish(typeRef(type, version), outgoing.length, this.name, NO_OPTIONS);
+    if (span.recording) span.about(outgoing.map(({ message }) => message));
+    const traced = outgoing.map((each) => {
+      // What one of several says of itself is its own.
+      const stays = outgoing.length > 1 && each.message.envelope.traceparent !== undefined;
+      return stays ? each : { ...each, message: retrace(each.message, span.context) };
+    });
+    return span.until(this.#send(traced, deadlineMs));
+  }
+
+  #send(outgoing: readonly Outgoing[], deadlineMs: number | undefined): Promise<void> {
+    const tally = { [publishedCounter(this.name)]: outgoing.length };
+    return this.#parts.transport.send(outgoing, deadlineMs === undefined ? { tally } : { tally, deadlineMs });
   }
 
   #definition(): ServiceDefinition {
@@ -398,16 +417,6 @@ export class Service implements AsyncDisposable {
   #open(): void {
     if (this.#closing !== undefined) throw new WaybillError('WB_CLOSED', `the service ${this.name} is closed`);
   }
-}
-
-async function endedWith(sent: Promise<void>, span: Span): Promise<void> {
-  try {
-    await sent;
-  } catch (thrown) {
-    span.end(failureOf(thrown));
-    throw thrown;
-  }
-  span.end();
 }
 
 function checkAtLeastOne(type: TypeRef, name: keyof HandleOptions, value: number | undefined): void {

@@ -1,4 +1,3 @@
-import type { Attributes } from '@opentelemetry/api';
 import { type EncodedMessage, typeRef } from '../message.ts';
 import type { Delivery } from '../ports/transport.ts';
 
@@ -11,6 +10,9 @@ export interface Carrier {
   readonly port?: number;
 }
 
+/** Names and values. */
+type Attributes = Readonly<Record<string, string | number>>;
+
 /** Of `messaging.operation.type`. */
 export type OperationType = 'send' | 'process' | 'receive';
 
@@ -19,9 +21,11 @@ export type OperationType = 'send' | 'process' | 'receive';
  * is among them, and no key: it may be a person's.
  */
 export class MessagingAttributes {
+  readonly #system: string;
   readonly #common: Attributes;
 
   constructor({ system, bus, address, port }: Carrier) {
+    this.#system = system;
     this.#common = {
       'messaging.system': system,
       'waybill.bus': bus,
@@ -42,7 +46,7 @@ export class MessagingAttributes {
   /** Of metrics, whose series must stay few. */
   labels(operation: string, destination: string): Attributes {
     return {
-      'messaging.system': this.#common['messaging.system'],
+      'messaging.system': this.#system,
       'messaging.operation.name': operation,
       'messaging.destination.name': destination,
     };

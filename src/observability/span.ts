@@ -11,7 +11,9 @@ import {
   trace,
 } from '@opentelemetry/api';
 import { toError } from '../errors.ts';
-import { MOST_LINKS, type Span, type SpanFailure, type Traced } from '../ports/tracing.ts';
+import type { EncodedMessage } from '../message.ts';
+import { endedWith, MOST_LINKS, type Span, type SpanFailure, type Traced } from '../ports/tracing.ts';
+import type { Measure, SendingMeasure } from './process-metrics.ts';
 import { readContext, readSound, writeContext } from './trace-context.ts';
 
 export interface SpanParts {
@@ -20,13 +22,14 @@ export interface SpanParts {
   readonly tracer: Tracer;
   /** That it began with. */
   readonly links?: readonly Link[] | undefined;
-  /** Called when it ends, whether it is recorded or not. */
-  readonly ended?: ((failure: string | undefined) => void) | undefined;
+  /** Attributes of messages. */
+  readonly about?: ((messages: readonly EncodedMessage[]) => Attributes) | undefined;
+  readonly measure?: Measure | undefined;
 }
 
+/** One that is recorded. */
 export class OpenTelemetrySpan implements Span {
-  readonly recording: boolean;
-  readonly passive: boolean;
+  readonly recording = true;
   readonly #parts: SpanParts;
   #context: Traced | undefined;
   /** Ids of spans. */
@@ -34,13 +37,16 @@ export class OpenTelemetrySpan implements Span {
 
   constructor(parts: SpanParts) {
     this.#parts = parts;
-    this.recording = parts.span.isRecording();
-    this.passive = !this.recording && parts.ended === undefined;
   }
 
   get context(): Traced {
     this.#context ??= writeContext(this.#parts.span.spanContext());
     return this.#context;
+  }
+
+  about(messages: readonly EncodedMessage[]): void {
+    const { about, span } = this.#parts;
+    if (about !== undefined) span.setAttributes(about(messages));
   }
 
   event(name: string, attributes: Readonly<Record<string, string | number>>): void {
@@ -52,7 +58,6 @@ export class OpenTelemetrySpan implements Span {
   }
 
   link(others: readonly Traced[]): void {
-    if (!this.recording) return;
     this.#linked ??= new Set(this.#parts.links?.map(({ context: { spanId } }) => spanId));
     for (const other of others) {
       const at = readContext(other);
@@ -75,8 +80,8 @@ export class OpenTelemetrySpan implements Span {
   }
 
   end(failure?: SpanFailure): void {
-    const { span, ended } = this.#parts;
-    if (failure !== undefined && this.recording) {
+    const { span, measure } = this.#parts;
+    if (failure !== undefined) {
       span.setAttribute('error.type', failure.type);
       span.setStatus({ code: SpanStatusCode.ERROR, message: failure.type });
     }
@@ -85,21 +90,29 @@ export class OpenTelemetrySpan implements Span {
     } catch (thrown) {
       diag.error(`a span could not be ended: ${toError(thrown).message}`);
     }
-    ended?.(failure?.type);
+    measure?.ended(failure?.type);
+  }
+
+  until(work: Promise<void>): Promise<void> {
+    return endedWith(work, (failure) => {
+      this.end(failure);
+    });
   }
 }
 
-/** Of a message whose trace nobody keeps: what comes of it carries on the same. */
+/** Of a trace that nobody keeps: what comes of it carries on the same. */
 export class SampledOut implements Span {
   readonly recording = false;
-  readonly passive: boolean;
   readonly context: Traced;
-  readonly #ended: SpanParts['ended'];
+  readonly #measure: Measure | undefined;
 
-  constructor(context: Traced, ended: SpanParts['ended']) {
+  constructor(context: Traced, measure: Measure | undefined) {
     this.context = context;
-    this.passive = ended === undefined;
-    this.#ended = ended;
+    this.#measure = measure;
+  }
+
+  about(): void {
+    // Nobody sees it.
   }
 
   event(): void {
@@ -120,12 +133,59 @@ export class SampledOut implements Span {
 
   /** So that spans of libraries are sampled out as well. */
   within<Result>(work: () => Result): Result {
-    const { traceparent } = this.context;
-    if (traceparent === undefined) return work();
-    return context.with(trace.setSpanContext(ROOT_CONTEXT, readSound(this.context)), work);
+    return this.context.traceparent === undefined ? work() : context.with(new Unseen(this.context), work);
   }
 
   end(failure?: SpanFailure): void {
-    this.#ended?.(failure?.type);
+    this.#measure?.ended(failure?.type);
+  }
+
+  until(work: Promise<void>): Promise<void> {
+    if (this.#measure === undefined) return work;
+    return endedWith(work, (failure) => {
+      this.end(failure);
+    });
+  }
+}
+
+/** As `SampledOut`, of messages that are published. */
+export class SentUnseen extends SampledOut {
+  readonly #measure: SendingMeasure | undefined;
+
+  constructor(context: Traced, measure: SendingMeasure | undefined) {
+    super(context, measure);
+    this.#measure = measure;
+  }
+
+  override until(work: Promise<void>): Promise<void> {
+    this.#measure?.endsWith(work);
+    return work;
+  }
+}
+
+/** What is active in a trace that nobody keeps. Made when somebody asks: most handlers begin no spans. */
+class Unseen implements Context {
+  readonly #traced: Traced;
+  #made: Context | undefined;
+
+  constructor(traced: Traced) {
+    this.#traced = traced;
+  }
+
+  getValue(key: symbol): unknown {
+    return this.#context.getValue(key);
+  }
+
+  setValue(key: symbol, value: unknown): Context {
+    return this.#context.setValue(key, value);
+  }
+
+  deleteValue(key: symbol): Context {
+    return this.#context.deleteValue(key);
+  }
+
+  get #context(): Context {
+    this.#made ??= trace.setSpanContext(ROOT_CONTEXT, readSound(this.#traced));
+    return this.#made;
   }
 }

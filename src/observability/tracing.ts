@@ -11,15 +11,15 @@ import {
   trace,
 } from '@opentelemetry/api';
 import { toError, WaybillError } from '../errors.ts';
-import { type EncodedMessage, typeRef } from '../message.ts';
+import { type EncodedMessage, type Envelope, type TypeRef, typeRef } from '../message.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Span, Traced, Tracing } from '../ports/tracing.ts';
 import type { Death, Delivery, Outgoing } from '../ports/transport.ts';
 import { type Carrier, MessagingAttributes } from './messaging.ts';
-import { ProcessMetrics } from './process-metrics.ts';
+import { type Measure, ProcessMetrics } from './process-metrics.ts';
 import { isSampledOut } from './sampling.ts';
-import { OpenTelemetrySpan, SampledOut } from './span.ts';
-import { readContext } from './trace-context.ts';
+import { OpenTelemetrySpan, SampledOut, SentUnseen, type SpanParts } from './span.ts';
+import { readContext, writeContext } from './trace-context.ts';
 
 /** Who made the spans. */
 const SCOPE = 'waybill';
@@ -45,13 +45,13 @@ export function openTracing(options: TracingOptions): Tracing {
   return new OpenTelemetryTracing(options);
 }
 
-/** What a span is made of. */
-interface Spec {
-  readonly name: string;
+/** How a span begins. */
+interface Beginning {
   readonly kind: SpanKind;
-  /** Asked for only where somebody sees them. */
-  readonly attributes: () => Attributes;
-  readonly ended: ((failure: string | undefined) => void) | undefined;
+  readonly parent: Context;
+  readonly links?: Link[] | undefined;
+  readonly about?: SpanParts['about'];
+  readonly measure?: Measure | undefined;
 }
 
 class OpenTelemetryTracing implements Tracing {
@@ -69,67 +69,63 @@ class OpenTelemetryTracing implements Tracing {
 
   get on(): boolean {
     if (this.#tracer !== undefined) return true;
-    this.#metrics ??= ProcessMetrics.find(this.#clock);
+    this.#metrics ??= ProcessMetrics.find(this.#clock, (operation, destination) =>
+      this.#attributes.labels(operation, destination),
+    );
     this.#tracer = tracerOf(trace.getTracerProvider());
     return this.#tracer !== undefined || this.#metrics !== undefined;
   }
 
-  publish(messages: readonly EncodedMessage[], by: string, parent: Traced): Span {
-    const [first] = messages;
-    const destination = first === undefined ? 'bus' : refOf(first);
-    const name = `publish ${destination}`;
-    return this.#start(contextOf(parent) ?? context.active(), {
-      name,
+  publish(type: TypeRef, messages: number, by: string, parent: Traced): Span {
+    const measure = this.#metrics?.sending('publish', type, messages);
+    const span = this.#start(`publish ${type}`, {
       kind: SpanKind.PRODUCER,
-      attributes: () => ({
-        ...this.#attributes.of('publish', 'send', destination),
-        ...(messages.length === 1 && first !== undefined
-          ? this.#attributes.message(first)
-          : { 'messaging.batch.message_count': messages.length }),
-        'waybill.service': by,
-      }),
-      ended: this.#measuresSending(name, 'publish', destination, messages.length),
+      parent: contextOf(parent) ?? context.active(),
+      about: this.#about,
+      measure,
     });
+    // Those that nobody sees end together, many at once.
+    if (!span.recording) return new SentUnseen(span.context, measure);
+    span.set({ ...this.#attributes.of('publish', 'send', type), 'waybill.service': by });
+    return span;
   }
 
   request(message: EncodedMessage, by: string, parent: Traced): Span {
     const destination = refOf(message);
-    const name = `request ${destination}`;
-    return this.#start(contextOf(parent) ?? context.active(), {
-      name,
+    const span = this.#start(`request ${destination}`, {
       kind: SpanKind.CLIENT,
-      attributes: () => ({
+      parent: contextOf(parent) ?? context.active(),
+      measure: this.#metrics?.sending('request', destination, 1),
+    });
+    if (span.recording) {
+      span.set({
         ...this.#attributes.of('request', undefined, destination),
         ...this.#attributes.message(message),
         'waybill.service': by,
-      }),
-      ended: this.#measuresSending(name, 'request', destination, 1),
-    });
+      });
+    }
+    return span;
   }
 
   process(delivery: Delivery, attempt: number): Span {
-    const { endpoint } = delivery.lease;
-    const name = `process ${endpoint}`;
-    const time = attempt === 1 ? delivery.message.envelope.time : undefined;
-    return this.#take(delivery.message, {
-      name,
-      kind: SpanKind.CONSUMER,
-      attributes: () => this.#attributes.delivery(delivery, attempt),
-      ended: this.#metrics?.processing(time, name, () => this.#attributes.labels('process', endpoint)),
-    });
+    const { message, lease } = delivery;
+    const { envelope } = message;
+    const measure = this.#metrics?.processing(lease.endpoint, attempt === 1 ? envelope.time : undefined);
+    const span = this.#take(envelope, SpanKind.CONSUMER, 'process', lease.endpoint, measure);
+    if (span.recording) span.set(this.#attributes.delivery(delivery, attempt));
+    return span;
   }
 
   route(name: string, message: EncodedMessage): Span {
-    return this.#take(message, {
-      name: `route ${name}`,
-      kind: SpanKind.INTERNAL,
-      ended: undefined,
-      attributes: () => ({
+    const span = this.#take(message.envelope, SpanKind.INTERNAL, 'route', name);
+    if (span.recording) {
+      span.set({
         ...this.#attributes.of('route', 'process', name),
         ...this.#attributes.message(message),
         'waybill.route': name,
-      }),
-    });
+      });
+    }
+    return span;
   }
 
   send({ to, message }: Outgoing, of: Span): Span {
@@ -139,30 +135,26 @@ class OpenTelemetryTracing implements Tracing {
         : 'endpoint' in to
           ? ['deliver', to.endpoint]
           : ['reply', refOf(message)];
-    return this.#start(contextOf(of.context) ?? ROOT_CONTEXT, {
-      name: `${operation} ${destination}`,
+    const span = this.#start(`${operation} ${destination}`, {
       kind: SpanKind.PRODUCER,
-      ended: undefined,
-      attributes: () => ({
-        ...this.#attributes.of(operation, 'send', destination),
-        ...this.#attributes.message(message),
-      }),
+      parent: contextOf(of.context) ?? ROOT_CONTEXT,
     });
+    if (span.recording)
+      span.set({ ...this.#attributes.of(operation, 'send', destination), ...this.#attributes.message(message) });
+    return span;
   }
 
   dead({ message, lease }: Delivery, { code, route, attempts }: Death): void {
     const { endpoint } = lease;
-    const span = this.#take(message, {
-      name: `dead-letter ${endpoint}`,
-      kind: SpanKind.INTERNAL,
-      ended: undefined,
-      attributes: () => ({
+    const span = this.#take(message.envelope, SpanKind.INTERNAL, 'dead-letter', endpoint);
+    if (span.recording) {
+      span.set({
         ...this.#attributes.of('dead-letter', undefined, endpoint),
         ...this.#attributes.message(message),
         'waybill.delivery.attempts': attempts.length,
         ...(route !== undefined && { 'waybill.route': route }),
-      }),
-    });
+      });
+    }
     span.end({ type: code });
   }
 
@@ -170,47 +162,48 @@ class OpenTelemetryTracing implements Tracing {
     const [first, ...others] = letters;
     const destination = endpoint ?? 'bus';
     const alone = others.length === 0 ? first : undefined;
-    const spec: Spec = {
-      name: `redrive ${destination}`,
-      kind: SpanKind.PRODUCER,
-      ended: undefined,
-      attributes: () => ({
-        ...this.#attributes.of('redrive', 'send', destination),
-        ...(alone !== undefined && this.#attributes.message(alone)),
-        'waybill.by': by,
-      }),
-    };
-    if (alone !== undefined) return this.#take(alone, spec);
-    const span = this.#start(context.active(), spec);
-    span.link(letters.map(({ envelope }) => envelope));
+    const span =
+      alone === undefined
+        ? this.#start(`redrive ${destination}`, { kind: SpanKind.PRODUCER, parent: context.active() })
+        : this.#take(alone.envelope, SpanKind.PRODUCER, 'redrive', destination);
+    if (!span.recording) return span;
+    span.set({
+      ...this.#attributes.of('redrive', 'send', destination),
+      ...(alone !== undefined && this.#attributes.message(alone)),
+      'waybill.by': by,
+    });
+    if (alone === undefined) span.link(letters.map(({ envelope }) => envelope));
     return span;
   }
 
-  #measuresSending(name: string, operation: string, destination: string, messages: number): Spec['ended'] {
-    return this.#metrics?.sending(messages, name, () => this.#attributes.labels(operation, destination));
-  }
+  readonly #about = (messages: readonly EncodedMessage[]): Attributes => {
+    const [first] = messages;
+    if (messages.length === 1 && first !== undefined) return this.#attributes.message(first);
+    return { 'messaging.batch.message_count': messages.length };
+  };
 
   /** Part of the trace of a message, with a link to the span that made it; or only that link. */
-  #take({ envelope }: EncodedMessage, spec: Spec): Span {
-    if (this.#joins && isSampledOut(envelope.traceparent)) return new SampledOut(envelope, spec.ended);
+  #take(envelope: Envelope, kind: SpanKind, operation: string, destination: string, measure?: Measure): Span {
+    // Most are that, and nothing is to be asked of the SDK then.
+    if (this.#joins && isSampledOut(envelope.traceparent)) return new SampledOut(envelope, measure);
+    const name = `${operation} ${destination}`;
     const from = readContext(envelope);
-    if (from === undefined) return this.#start(ROOT_CONTEXT, spec);
+    if (from === undefined) return this.#start(name, { kind, parent: ROOT_CONTEXT, measure });
     const parent = this.#joins ? trace.setSpanContext(ROOT_CONTEXT, from) : ROOT_CONTEXT;
-    return this.#start(parent, spec, [{ context: from }]);
+    return this.#start(name, { kind, parent, measure, links: [{ context: from }] });
   }
 
-  #start(parent: Context, spec: Spec, links?: Link[]): Span {
-    const { name, kind, ended } = spec;
+  /** Attributes come after the sampler, which goes by the trace, so that what nobody sees costs nothing. */
+  #start(name: string, { kind, parent, links, about, measure }: Beginning): Span {
     const tracer = this.#tracer ?? trace.getTracer(SCOPE);
     try {
       const span = tracer.startSpan(name, links === undefined ? { kind } : { kind, links }, parent);
-      // After the sampler, which goes by the trace, so that what nobody sees costs nothing.
-      if (span.isRecording()) span.setAttributes(spec.attributes());
-      return new OpenTelemetrySpan({ span, parent, tracer, links, ended });
+      if (!span.isRecording()) return new SampledOut(writeContext(span.spanContext()), measure);
+      return new OpenTelemetrySpan({ span, parent, tracer, links, about, measure });
     } catch (thrown) {
       // A sampler or a processor of the service's own: no message is to suffer from it.
       diag.error(`a span could not be started: ${toError(thrown).message}`);
-      return new SampledOut({}, ended);
+      return new SampledOut({}, measure);
     }
   }
 }

@@ -1,5 +1,5 @@
 import { toError, WaybillError } from '../errors.ts';
-import type { EncodedMessage, Envelope } from '../message.ts';
+import type { EncodedMessage, Envelope, TypeRef } from '../message.ts';
 import type { Death, Delivery, Outgoing } from './transport.ts';
 
 /**
@@ -11,10 +11,11 @@ export interface Tracing {
   /** Whether anybody listens at the moment. Asked before anything else here is. */
   readonly on: boolean;
   /**
-   * A service hands messages to the bus, in one call. Until they are durable.
+   * A service makes messages and hands them to the bus, in one call. Until they are durable.
+   * @param type of the first of them
    * @param parent what the caller says it belongs to @default what is active
    */
-  publish(messages: readonly EncodedMessage[], by: string, parent: Traced): Span;
+  publish(type: TypeRef, messages: number, by: string, parent: Traced): Span;
   /** A service waits for the answer to what it asks. @param parent as of `publish` */
   request(message: EncodedMessage, by: string, parent: Traced): Span;
   /** One attempt at a delivery. @param attempt counts from 1, over all deliveries of the message */
@@ -35,10 +36,10 @@ export type Traced = Pick<Envelope, 'traceparent' | 'tracestate'>;
 export interface Span {
   /** Whether it goes anywhere: where it does not, its details need not be told. */
   readonly recording: boolean;
-  /** Whether its end matters to nobody, so that nobody need wait for it. */
-  readonly passive: boolean;
   /** What messages that come of it carry. */
   readonly context: Traced;
+  /** The messages that it publishes, once they are made. */
+  about(messages: readonly EncodedMessage[]): void;
   /** Something that happened during it. */
   event(name: string, attributes: Readonly<Record<string, string | number>>): void;
   set(attributes: Readonly<Record<string, string | number>>): void;
@@ -50,6 +51,8 @@ export interface Span {
   within<Result>(work: () => Result): Result;
   /** Once. @param failure why it failed */
   end(failure?: SpanFailure): void;
+  /** Ends with `work`, and as that does. @returns what settles as `work` does, no sooner than the end */
+  until(work: Promise<void>): Promise<void>;
 }
 
 export interface SpanFailure {
@@ -72,14 +75,15 @@ export function retrace<Of extends EncodedMessage>(message: Of, { traceparent, t
 
 const NO_SPAN: Span = {
   recording: false,
-  passive: true,
   context: {},
+  about: () => undefined,
   event: () => undefined,
   set: () => undefined,
   link: () => undefined,
   step: () => NO_SPAN,
   within: (work) => work(),
   end: () => undefined,
+  until: (work) => work,
 };
 
 /** Nobody listens. */
@@ -93,6 +97,17 @@ export const NO_TRACING: Tracing = {
   dead: () => undefined,
   redrive: () => NO_SPAN,
 };
+
+/** `Span.until`, of what has to be told how it ends. */
+export async function endedWith(work: Promise<void>, end: (failure?: SpanFailure) => void): Promise<void> {
+  try {
+    await work;
+  } catch (thrown) {
+    end(failureOf(thrown));
+    throw thrown;
+  }
+  end();
+}
 
 /** How a span of work that threw ended. */
 export function failureOf(thrown: unknown): SpanFailure {
