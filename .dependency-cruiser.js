@@ -73,7 +73,7 @@ const layers = [
     name: 'observability',
     from: folder('observability'),
     may: [FLOOR, PORTS],
-    packages: ['pino', '@opentelemetry/[^/]+'],
+    packages: ['pino', 'pino-pretty', '@opentelemetry/[^/]+'],
     core: true,
   },
   { name: 'adapters', from: '^src/adapters/([^/]+)/', may: [FLOOR, PORTS, '^src/adapters/$1/'], own: true, core: true },

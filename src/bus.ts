@@ -23,6 +23,7 @@ import type { Store } from './ports/store.ts';
 import type { Manifest } from './ports/topology.ts';
 import type { Tracing } from './ports/tracing.ts';
 import type { Transport } from './ports/transport.ts';
+import { History } from './runtime/history.ts';
 import { Host, type Proposal } from './runtime/host.ts';
 import { LazyStore } from './runtime/lazy-store.ts';
 import { LiveTables, type TableSetting } from './runtime/live-tables.ts';
@@ -133,6 +134,7 @@ export async function openBus(options: BusOptions = {}): Promise<Host> {
   const store = storeOf(options.store, settings.store, clock, log);
   // Before the transport, which whoever is refused here would leave open.
   const tracing = await openTracing(setting ?? settings.transport, plan, settings.telemetry.traces, clock);
+  const rate = historyRate(settings.telemetry.history);
   const transport = await openTransport(setting ?? settings.transport, plan.definition, clock, log);
   const own = part && { part: { definition: part, locate, mediators } };
   const tables = new LiveTables({ settings: tablesOf(settings), clock, log });
@@ -149,6 +151,7 @@ export async function openBus(options: BusOptions = {}): Promise<Host> {
     planOf,
     resources,
     tracing,
+    ...historyOf(rate, transport, clock, log),
     tables,
     ...store,
     ...own,
@@ -213,7 +216,8 @@ async function openApplied(
       const kept = storeOf(store, undefined, clock, log);
       const plan = await planOf(manifest);
       const tracing = await openTracing(setting, plan, undefined, clock);
-      return new Host({ plan, source: 'manifest', transport, clock, log, planOf, tracing, ...kept });
+      const history = historyOf(historyRate(), transport, clock, log);
+      return new Host({ plan, source: 'manifest', transport, clock, log, planOf, tracing, ...history, ...kept });
     }
   } catch (error) {
     await transport.close();
@@ -240,6 +244,24 @@ async function openTracing(
   const { hostname, port, protocol } = new URL(setting.url.reveal());
   const number = port === '' ? (protocol === 'amqps:' ? 5671 : 5672) : Number(port);
   return open({ system: 'rabbitmq', bus: definition.bus, address: hostname, port: number, style, clock });
+}
+
+const HISTORY_RATE = { default: 200, most: 10_000 };
+
+/** @throws WB_OPTION_INVALID */
+function historyRate(configured: number = HISTORY_RATE.default): number {
+  const given = process.env['WAYBILL_HISTORY'] ?? '';
+  if (given === '') return configured;
+  const rate = Number(given);
+  if (Number.isInteger(rate) && rate >= 0 && rate <= HISTORY_RATE.most) return rate;
+  throw new WaybillError(
+    'WB_OPTION_INVALID',
+    `WAYBILL_HISTORY must be a whole number from 0 to ${String(HISTORY_RATE.most)}, not ${JSON.stringify(given)}`,
+  );
+}
+
+function historyOf(rate: number, transport: Transport, clock: Clock, log: Log): { readonly history?: History } {
+  return rate === 0 ? {} : { history: new History({ transport, clock, log, rate }) };
 }
 
 function nothingApplied(setting: TransportSetting, cause: unknown): unknown {

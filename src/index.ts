@@ -40,7 +40,15 @@ export { partsOf } from './plan/parts.ts';
 export type { Plan } from './plan/plan.ts';
 export { type Clock, systemClock, type Timer } from './ports/clock.ts';
 export type { Grant } from './ports/grants.ts';
+export type * from './ports/history.ts';
 export type { Log } from './ports/log.ts';
 export type * from './ports/topology.ts';
 export type * from './ports/transport.ts';
 export type { ApplyPartOptions, Host, OwnPart, Proposal } from './runtime/host.ts';
+export {
+  conversationsOf,
+  type MessagePath,
+  type PathEvent,
+  pathsOf,
+  type ReadHistory,
+} from './runtime/message-path.ts';

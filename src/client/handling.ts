@@ -1,4 +1,4 @@
-import type { Cast } from '../contracts/contracts.ts';
+import type { Cast, Contract } from '../contracts/contracts.ts';
 import { WaybillError } from '../errors.ts';
 import { parseJson } from '../json.ts';
 import type { EncodedMessage, Message, TypeRef } from '../message.ts';
@@ -145,17 +145,17 @@ export class Handling {
     const { message } = attempting.delivery;
     const { envelope } = message;
     const ref = typeRef(envelope.type, envelope.version);
-    const { data, entry } = this.#read(ref, message.body);
+    const { data, entry, handled } = this.#read(ref, message.body);
     const received: Message = Object.freeze({ ...envelope, data });
-    if (entry.once) return this.#once(entry, received, attempting);
-    const context = this.#context(attempting, () => Promise.reject(noInbox(ref)));
+    if (entry.once) return this.#once(entry, received, handled, attempting);
+    const context = this.#context(attempting, received, handled, () => Promise.reject(noInbox(ref)));
     const result = entry.run(received, context);
     const finish = (value: unknown): Verdict => context.verdict(this.#answer(entry, value, attempting));
     // Whatever can be awaited: a query builder's promise, or one of another realm, is no `Promise` of this one.
     return isThenable(result) ? Promise.resolve(result).then(finish) : finish(result);
   };
 
-  async #once(entry: Entry, message: Message, attempting: Attempting): Promise<Verdict> {
+  async #once(entry: Entry, message: Message, handled: TypeRef, attempting: Attempting): Promise<Verdict> {
     const { delivery } = attempting;
     if (this.#inbox === undefined) throw new TypeError('a message came before the inbox was opened');
     const attempt: InboxAttempt = await this.#inbox.begin(delivery, attempting.signal);
@@ -163,7 +163,7 @@ export class Handling {
       if (attempt.before !== undefined) return attempt.before;
       // The next attempt may have begun while the record was looked for.
       if (attempting.signal.aborted) throw outOfTime();
-      const context = this.#context(attempting, () => attempt.transaction());
+      const context = this.#context(attempting, message, handled, () => attempt.transaction());
       const value = await entry.run(message, context);
       const verdict = context.verdict(this.#answer(entry, value, attempting));
       // What nobody waits for any more leaves no trace: it is handled again.
@@ -173,8 +173,15 @@ export class Handling {
     }
   }
 
-  #context(attempting: Attempting, transaction: () => Promise<HandlerTransaction>): Context {
+  /** @param handled the type of the data, which may have been cast up */
+  #context(
+    attempting: Attempting,
+    message: Message,
+    handled: TypeRef,
+    transaction: () => Promise<HandlerTransaction>,
+  ): Context {
     return new Context({
+      shown: (fields) => shownFields(fields, message, this.#plan().contracts.require(handled)),
       drafts: this.#drafts,
       requester: this.#requester,
       log: this.#log,
@@ -197,29 +204,37 @@ export class Handling {
   }
 
   /** Parses, validates and, where only a later major has a handler, casts up. */
-  #read(ref: TypeRef, body: Uint8Array): { data: unknown; entry: Entry } {
+  #read(ref: TypeRef, body: Uint8Array): { data: unknown; entry: Entry; handled: TypeRef } {
     const { contracts, definition } = this.#plan();
     const parsed = parseJson(body, { maxDepth: definition.limits.depth });
     const violation = contracts.require(ref).validate(parsed);
     if (violation !== undefined) throw violation;
     const found = this.#entry(ref);
-    if (found !== undefined)
-      return { data: found.cast === undefined ? parsed : found.cast(parsed), entry: found.entry };
+    if (found !== undefined) return { ...found, data: found.cast === undefined ? parsed : found.cast(parsed) };
     throw new WaybillError('WB_HANDLER_MISSING', `the service ${this.#service} has no handler for ${ref}`, {
       fix: `Add handle('${ref}', ...) and redrive.`,
     });
   }
 
   /** The handler of a type or, where only a later major has one, that one with the cast to it. */
-  #entry(ref: TypeRef): { readonly entry: Entry; readonly cast?: Cast } | undefined {
+  #entry(ref: TypeRef): { readonly entry: Entry; readonly handled: TypeRef; readonly cast?: Cast } | undefined {
     const exact = this.#handlers.get(ref);
-    if (exact !== undefined) return { entry: exact };
+    if (exact !== undefined) return { entry: exact, handled: ref };
     for (const [handled, entry] of this.#handlers) {
       const cast = this.#plan().contracts.cast(ref, handled);
-      if (cast !== undefined) return { entry, cast };
+      if (cast !== undefined) return { entry, handled, cast };
     }
     return undefined;
   }
+}
+
+/** The fields of a log line; where one is the message in hand or its data, with sensitive values masked. */
+function shownFields(fields: object, message: Message, contract: Contract): object {
+  const shown = (value: unknown): unknown => {
+    if (value === message) return { ...message, data: contract.mask(message.data) };
+    return value === message.data ? contract.mask(value) : value;
+  };
+  return Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, shown(value)]));
 }
 
 function outOfTime(): WaybillError {
@@ -242,6 +257,8 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
 
 interface ContextParts extends Pick<HandlingParts, 'service' | 'drafts' | 'requester' | 'log' | 'tracing'> {
   readonly attempting: Attempting;
+  /** Fields that a handler logs, as they may be seen. */
+  readonly shown: (fields: object) => object;
   readonly counter: string;
   readonly transaction: () => Promise<HandlerTransaction>;
 }
@@ -273,20 +290,20 @@ class Context implements HandlerContext {
   }
 
   get log(): Log {
-    const { attempting, log: parent } = this.#parts;
+    const { attempting, shown, log: parent } = this.#parts;
     const fields = logFields(attempting.delivery);
     return {
       debug: (more, text) => {
-        parent.debug({ ...fields, ...more }, text);
+        parent.debug({ ...fields, ...shown(more) }, text);
       },
       info: (more, text) => {
-        parent.info({ ...fields, ...more }, text);
+        parent.info({ ...fields, ...shown(more) }, text);
       },
       warn: (more, text) => {
-        parent.warn({ ...fields, ...more }, text);
+        parent.warn({ ...fields, ...shown(more) }, text);
       },
       error: (more, text) => {
-        parent.error({ ...fields, ...more }, text);
+        parent.error({ ...fields, ...shown(more) }, text);
       },
     };
   }

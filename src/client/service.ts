@@ -6,7 +6,7 @@ import { didYouMean } from '../nearest.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
-import { failureOf, NO_TRACING, retrace, type Tracing } from '../ports/tracing.ts';
+import { failureOf, NO_TRACING, retrace, type Span, type Tracing } from '../ports/tracing.ts';
 import type { Outgoing, Transport } from '../ports/transport.ts';
 import { answerType } from '../runtime/answer.ts';
 import type { Control } from '../runtime/control.ts';
@@ -362,29 +362,29 @@ export class Service implements AsyncDisposable {
     draft: (lineage?: Lineage) => EncodedMessage,
   ): Promise<Receipt> {
     this.#open();
-    if (this.#tracing.on) return this.#publishTraced(type, options, draft);
-    const message = draft();
-    await this.#send([this.#scheduled(type, message, options)], options.deadlineMs);
-    return { id: message.envelope.id };
+    const tracing = this.#tracing;
+    const span = tracing.on ? tracing.publish(type, 1, this.name, options) : undefined;
+    const outgoing = this.#drafted(type, options, draft, span);
+    const sent = this.#send([outgoing], options.deadlineMs);
+    await (span === undefined ? sent : span.until(sent));
+    return { id: outgoing.message.envelope.id };
   }
 
-  async #publishTraced(
+  #drafted(
     type: TypeRef,
     options: PublishOptions,
-    draft: (lineage: Lineage) => EncodedMessage,
-  ): Promise<Receipt> {
-    const span = this.#tracing.publish(type, 1, this.name, options);
-    let outgoing: Outgoing;
+    draft: (lineage?: Lineage) => EncodedMessage,
+    span: Span | undefined,
+  ): Outgoing {
+    if (span === undefined) return this.#scheduled(type, draft(), options);
     try {
-      outgoing = this.#scheduled(type, draft({ traced: span.context }), options);
+      const outgoing = this.#scheduled(type, draft({ traced: span.context }), options);
+      if (span.recording) span.about([outgoing.message]);
+      return outgoing;
     } catch (thrown) {
       span.end(failureOf(thrown));
       throw thrown;
     }
-    const { message } = outgoing;
-    if (span.recording) span.about([message]);
-    await span.until(this.#send([outgoing], options.deadlineMs));
-    return { id: message.envelope.id };
   }
 
   /** Several at once, in one span. */

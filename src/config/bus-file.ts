@@ -144,6 +144,13 @@ const Telemetry = options(
       description:
         "Whether what handles a message is part of its publisher's trace, or begins a trace of its own that links to it.",
     }),
+    history: Type.Integer({
+      minimum: 0,
+      maximum: 10_000,
+      default: 200,
+      description:
+        'How many records a second each process adds to the message history, which `waybill trace` shows: beyond them a part of the conversations is left out. 0 adds nothing.',
+    }),
   },
   { default: {}, description: 'What the bus says about itself.' },
 );

@@ -68,7 +68,8 @@ export async function startTelemetry(options: TelemetryOptions = {}): Promise<Te
 }
 
 async function start(options: TelemetryOptions): Promise<Telemetry> {
-  const { service = 'waybill', instrumentations = [], log = openLog('waybill', process.env['WAYBILL_LOG']) } = options;
+  const { service = 'waybill', instrumentations = [] } = options;
+  const log = options.log ?? (await openLog('waybill', process.env['WAYBILL_LOG']));
   const {
     NodeSDK: Sdk,
     resources,

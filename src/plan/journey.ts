@@ -2,7 +2,7 @@ import { WaybillError } from '../errors.ts';
 import { derivedId, type EncodedMessage, type TypeRef, typeRef } from '../message.ts';
 import { LONGEST_DELAY } from '../ports/delay.ts';
 import type { Moment, StateForm, StatefulStep, StepTimer, StepWork, Transition } from '../ports/mediator.ts';
-import { failureOf, type Span, type Traced } from '../ports/tracing.ts';
+import { failureOf, type Linked, type Span } from '../ports/tracing.ts';
 import type { Outgoing } from '../ports/transport.ts';
 import { failed, isPure, madeOf, runStep, transitOf } from './chain.ts';
 import { type Continuation, continueAgain, continueLater, makerOf } from './continuation.ts';
@@ -47,7 +47,7 @@ export class Journey {
   /** Messages that go on later. */
   waiting = 0;
   /** What steps had kept and took out again. */
-  readonly joined: Traced[] = [];
+  readonly joined: Linked[] = [];
   readonly #options: JourneyOptions;
   /** Whether a step of this journey has seen its state. */
   #remembers = false;

@@ -24,6 +24,6 @@ export function tracked(end: End, cause: EncodedMessage, span: Span, tracing: Tr
 
 function outcomeOf({ death, sends, absorbed }: End): string {
   if (death !== undefined) return 'dead';
-  if (sends.length > 0) return 'done';
-  return absorbed ?? 'filtered';
+  // A timer is no result.
+  return absorbed ?? (sends.length > 0 ? 'done' : 'filtered');
 }

@@ -33,6 +33,11 @@ export interface Tracing {
 /** What of a message says which trace it belongs to. */
 export type Traced = Pick<Envelope, 'traceparent' | 'tracestate'>;
 
+/** A message that a span has to do with. */
+export interface Linked extends Traced {
+  readonly id?: string;
+}
+
 export interface Span {
   /** Whether it goes anywhere: where it does not, its details need not be told. */
   readonly recording: boolean;
@@ -44,7 +49,7 @@ export interface Span {
   event(name: string, attributes: Readonly<Record<string, string | number>>): void;
   set(attributes: Readonly<Record<string, string | number>>): void;
   /** Other messages that come together in it. */
-  link(others: readonly Traced[]): void;
+  link(others: readonly Linked[]): void;
   /** A step of it. */
   step(label: string): Span;
   /** Runs with it as the active one, so that spans of libraries nest under it. */

@@ -1,5 +1,6 @@
 import type { ErrorCode } from '../errors.ts';
 import type { EncodedMessage, TypeRef } from '../message.ts';
+import type { HistoryRecord } from './history.ts';
 import type { StateReader, StateUnit } from './store.ts';
 import type { EndpointSpec, Manifest, Pause } from './topology.ts';
 
@@ -54,6 +55,15 @@ export interface Transport {
   audit(): AsyncIterable<AuditRecord>;
 
   stats(): Promise<TransportStats>;
+
+  /**
+   * Adds to the message history, which keeps the youngest records, for `HISTORY_AGE_MS` and up to `HISTORY_BYTES`. No message depends
+   * on it: where it has no room at the moment, or nothing was applied since Waybill keeps one, it takes none.
+   * @throws what kept it from it
+   */
+  record(records: readonly HistoryRecord[]): Promise<void>;
+  /** Hands over what the message history holds, oldest first, a part at a time. */
+  history(read: (records: readonly HistoryRecord[]) => void): Promise<void>;
 
   /** What was applied last; undefined on a bus that is new. */
   manifest(): Promise<Manifest | undefined>;

@@ -15,9 +15,11 @@ import type { Manifest, ManifestPart } from '../ports/topology.ts';
 import { NO_TRACING, type Tracing } from '../ports/tracing.ts';
 import type { ApplyResult, Office, Transport } from '../ports/transport.ts';
 import { Control } from './control.ts';
+import type { History } from './history.ts';
 import type { LazyStore } from './lazy-store.ts';
 import { LiveTables } from './live-tables.ts';
 import { pausableEndpoint } from './pausable.ts';
+import { RecordedTracing } from './recorded-tracing.ts';
 import { ProcessResources } from './resources.ts';
 import { Router } from './router.ts';
 import { type Standing, standingOf } from './standing.ts';
@@ -42,6 +44,8 @@ export interface HostParts {
   readonly store?: LazyStore;
   /** @default nobody listens */
   readonly tracing?: Tracing;
+  /** What this process adds to the message history. @default nothing */
+  readonly history?: History;
 }
 
 /** What the files of a process say of their bus. */
@@ -83,6 +87,7 @@ export class Host implements AsyncDisposable {
   readonly clock: Clock;
   readonly log: Log;
   readonly tracing: Tracing;
+  readonly #history: History | undefined;
   readonly #resources: Resources;
   readonly #tables: LiveTables;
   readonly store: LazyStore | undefined;
@@ -116,7 +121,9 @@ export class Host implements AsyncDisposable {
       store,
     } = parts;
     this.#resources = resources;
-    this.tracing = parts.tracing ?? NO_TRACING;
+    const { tracing = NO_TRACING, history } = parts;
+    this.#history = history;
+    this.tracing = history === undefined ? tracing : new RecordedTracing(tracing, history);
     this.#tables = tables ?? new LiveTables({ settings: new Map(), clock, log });
     this.#tables.counting((counter) => {
       this.#tell(counter);
@@ -438,6 +445,7 @@ export class Host implements AsyncDisposable {
     try {
       await this.#router?.close(timeoutMs);
     } finally {
+      await this.#history?.close();
       await this.transport.close();
       await Promise.all([this.#resources.close(), this.#tables.close(), this.store?.close()]);
     }

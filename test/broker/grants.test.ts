@@ -26,6 +26,25 @@ const PASSWORD = 'a-password';
 
 interface Permissions {
   readonly permissions: readonly { readonly user: string }[];
+  readonly topic_permissions: readonly { readonly user: string; readonly exchange: string }[];
+}
+
+/** The definitions of one user as those of another who may add nothing to the message history. */
+function withoutHistory(
+  { permissions, topic_permissions: topics }: Permissions,
+  of: string,
+  as: string,
+  names: Names,
+): object {
+  const own = (rows: readonly { readonly user: string }[]): object[] =>
+    rows.filter(({ user }) => user === of).map((row) => ({ ...row, user: as }));
+  return {
+    permissions: own(permissions),
+    topic_permissions: own(topics).map((row) =>
+      'exchange' in row && row.exchange === names.records ? { ...row, write: '^$' } : row,
+    ),
+    users: [{ name: as, password: PASSWORD, tags: '' }],
+  };
 }
 
 describe('what `waybill grants` prints', function () {
@@ -37,6 +56,7 @@ describe('what `waybill grants` prints', function () {
   let folder: WorkFolder;
   let plan: Plan;
   let users: readonly string[] = [];
+  let definitions: Permissions;
   const opened: (() => PromiseLike<unknown>)[] = [];
 
   const urlOf = (login: string): string => {
@@ -69,7 +89,7 @@ services:
     opened.push(() => folder[Symbol.asyncDispose]());
     const printed = await waybill({ cwd: folder.path }, 'grants', '--format', 'definitions');
     expect(printed, printed.stderr).to.include({ code: 0 });
-    const definitions = parseJson(printed.stdout) as Permissions;
+    definitions = parseJson(printed.stdout) as Permissions;
     users = definitions.permissions.map((each) => each.user);
     await node.define({ ...definitions, users: users.map((name) => ({ name, password: PASSWORD, tags: '' })) });
     const operator = await openBus({ config: folder.path, url: urlOf(user('operator')), log: testLog });
@@ -125,6 +145,13 @@ services:
     expect(attempts).to.equal(2);
     await using watcher = await openBus({ url: urlOf(user('watcher')), log: testLog });
     expect(await watcher.transport.stats()).to.include({ dead: 1 });
+    const told = new Set<string>();
+    await until('the message history', async () => {
+      await watcher.transport.history((records) => {
+        for (const { operation, by } of records) told.add(`${operation} ${by}`);
+      });
+      return ['publish shop', 'route orders', 'process oms', 'dead-letter oms'].every((each) => told.has(each));
+    });
     const tap = await watcher.transport.tap('all', () => undefined);
     await tap.close();
     expect(await operator.transport.dead.discard({}, { by: 'test' })).to.equal(1);
@@ -147,6 +174,24 @@ services:
     await wms.close();
   });
 
+  it('of a version without the message history goes on to do for messages, and the log says what is missing', async () => {
+    const old = user('old');
+    await node.define(withoutHistory(definitions, user('shop'), old, names));
+    users = [...users, old];
+    const said: string[] = [];
+    const ignore = (): void => undefined;
+    const warn = (fields: object, text: string): void => {
+      said.push(`${text}: ${JSON.stringify(fields)}`);
+    };
+    const log = { debug: ignore, info: ignore, warn, error: warn };
+    await using shop = await connect({ service: 'shop', url: urlOf(old), log });
+    await untyped(shop).publish('shop.order.placed@1', { id: 'o-3' });
+    await until('the refusal', () => said.length > 0);
+    await untyped(shop).publish('shop.order.placed@1', { id: 'o-3' });
+    expect(said).to.have.length(1);
+    expect(said[0]).to.include('the message history is not added to').and.include('waybill grants');
+  });
+
   it('has the broker refuse a service that poses as another', async () => {
     // The shop with the login of the crm: the broker refuses what the login does not own.
     await using posing = await connect({ service: 'shop', url: urlOf(user('crm')), log: testLog });
@@ -158,10 +203,10 @@ services:
   // Whatever is not in its row must be refused.
   const SERVICE = ['answer one', 'tell members', 'read the manifest', 'hear members', 'hear its answers'];
   const MAY: Readonly<Record<string, readonly string[]>> = {
-    shop: ['publish its type, shop', 'schedule on the bus, shop', ...SERVICE],
-    crm: ['publish its type, crm', 'schedule on the bus, crm', ...SERVICE],
+    shop: ['publish its type, shop', 'schedule on the bus, shop', 'add to the message history', ...SERVICE],
+    crm: ['publish its type, crm', 'schedule on the bus, crm', 'add to the message history', ...SERVICE],
     oms: [
-      ...['retry at oms', 'bury of oms', 'record in the journal'],
+      ...['retry at oms', 'bury of oms', 'record in the journal', 'add to the message history'],
       ...['take from oms', 'purge oms', 'read the journal', ...SERVICE],
     ],
     legacy: ['publish at the gateway, legacy'],
@@ -170,9 +215,19 @@ services:
       ...['publish its type, shop', 'publish its type, crm', 'publish no type'],
       ...['schedule on the bus, shop', 'schedule on the bus, crm', 'retry at oms', 'retry at wms'],
       ...['send to oms', 'send to wms', 'send to the router', 'bury of oms', 'bury of shop', 'park'],
-      ...['record in the journal', 'take from the router', 'take from the gateway', 'read the journal', ...SERVICE],
+      ...[
+        'record in the journal',
+        'add to the message history',
+        'take from the router',
+        'take from the gateway',
+        'read the journal',
+        ...SERVICE,
+      ],
     ],
-    watcher: ['tell members', 'read the manifest', 'hear members', 'tap the bus', 'tap by another name'],
+    watcher: [
+      ...['tell members', 'read the manifest', 'read the message history', 'hear members', 'tap the bus'],
+      'tap by another name',
+    ],
     operator: Object.keys(attempts(names)).filter((what) => what !== 'make what is not of the bus'),
   };
   for (const [name, may] of Object.entries(MAY)) {
@@ -235,6 +290,7 @@ function attempts(names: Names): Readonly<Record<string, Work>> {
     'tell members': publish(names.members, ''),
     'record an audit': publish(names.records, 'audit'),
     'record in the journal': publish(names.records, 'journal'),
+    'add to the message history': publish(names.records, 'history'),
     'write to a queue': publish('', names.queue('oms', 0)),
     'take from oms': consume(names.queue('oms', 0)),
     'take from wms': consume(names.queue('wms', 0)),
@@ -246,6 +302,7 @@ function attempts(names: Names): Readonly<Record<string, Work>> {
     'read the manifest': consume(names.manifest),
     'read the audit': consume(names.audit),
     'read the journal': consume(names.journal),
+    'read the message history': consume(names.history),
     'hear members': listen(names.members, names.members, ''),
     'hear its answers': listen(names.reply, names.reply, `${UUID}.*`),
     'hear all answers': listen(names.reply, names.reply, '#'),

@@ -39,7 +39,9 @@ services:
     retry: { attempts: 3, delay: 1s, factor: 1, max: 1s }
   billing: { receives: [billing.claim.made@1] }
 `,
-    'schemas/shop/order.placed.v1.json': JSON.stringify(object(ORDER, ['id'], { 'x-key': '/id' })),
+    'schemas/shop/order.placed.v1.json': JSON.stringify(
+      object({ ...ORDER, card: { type: 'string', 'x-sensitive': true } }, ['id'], { 'x-key': '/id' }),
+    ),
     'schemas/shop/order.cancelled.v1.json': JSON.stringify(object(ORDER, ['id', 'total'], { 'x-key': '/id' })),
     'schemas/shop/cart.abandoned.v1.json': JSON.stringify(object(ORDER, ['id'], { 'x-key': '/id' })),
     'schemas/oms/order.accepted.v1.json': JSON.stringify(object(ORDER, ['id'], { 'x-key': '/id' })),

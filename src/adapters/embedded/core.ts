@@ -1,5 +1,6 @@
 import { WaybillError } from '../../errors.ts';
 import type { EncodedMessage, TypeRef } from '../../message.ts';
+import type { HistoryRecord } from '../../ports/history.ts';
 import type { Cause, Loaded, StateRef } from '../../ports/store.ts';
 import type { Manifest, Pause } from '../../ports/topology.ts';
 import type {
@@ -44,6 +45,9 @@ export interface Core {
   redrive(cabinet: Cabinet, ids: readonly string[], by: string): Promise<number>;
   discard(cabinet: Cabinet, ids: readonly string[], by: string): Promise<number>;
   audit(after: string, most: number): Promise<Page<AuditRecord>>;
+  /** @param text records, as `encodeHistory` makes it */
+  record(text: string): Promise<void>;
+  history(after: string): Promise<Page<HistoryRecord>>;
   stats(): Promise<TransportStats>;
   manifest(): Promise<Manifest | undefined>;
   apply(manifest: Manifest, options?: ApplyOptions): Promise<ApplyResult>;

@@ -1,6 +1,7 @@
 import { toError, WaybillError } from '../../errors.ts';
 import type { EncodedMessage, TypeRef } from '../../message.ts';
 import type { Clock } from '../../ports/clock.ts';
+import type { HistoryRecord } from '../../ports/history.ts';
 import type { Log } from '../../ports/log.ts';
 import type { Cause, Loaded, StateRef } from '../../ports/store.ts';
 import { keepPauses, type Manifest, type Pause, withPause } from '../../ports/topology.ts';
@@ -24,6 +25,7 @@ import type { Core, CoreEvents, Page, TakeAnswer } from './core.ts';
 import { Desk } from './desk.ts';
 import { otherBus, type Store } from './folder.ts';
 import { Held } from './held.ts';
+import { HistoryLog } from './history-log.ts';
 import { Journal } from './journal.ts';
 import { Mailroom } from './mailroom.ts';
 import { writeEndpoints } from './records.ts';
@@ -48,6 +50,7 @@ export class Engine implements Core, SubscriptionHost {
   readonly #taps: Taps;
   readonly #mailroom: Mailroom;
   readonly #desk: Desk;
+  readonly #history: HistoryLog;
   readonly #blockage: Blockage;
   readonly #subscriptions = new Set<Subscription>();
   #state: State;
@@ -73,6 +76,7 @@ export class Engine implements Core, SubscriptionHost {
       this.#unblock();
     });
     this.#desk = new Desk(this.#journal, () => this.#state);
+    this.#history = new HistoryLog({ store, journal: this.#journal, clock });
     this.#state = new State({ store, journal: this.#journal, clock, log, parkingBytes, show: this.#show }, start);
   }
 
@@ -188,6 +192,19 @@ export class Engine implements Core, SubscriptionHost {
 
   audit(...args: Parameters<Core['audit']>): Promise<Page<AuditRecord>> {
     return this.#desk.audit(...args);
+  }
+
+  record(text: string): Promise<void> {
+    try {
+      this.#check();
+      return this.#history.add(text);
+    } catch (thrown) {
+      return Promise.reject(toError(thrown));
+    }
+  }
+
+  history(after: string): Promise<Page<HistoryRecord>> {
+    return Promise.resolve(this.#history.page(after));
   }
 
   load(cause: Cause | undefined, refs: readonly StateRef[]): Promise<Loaded> {
@@ -374,6 +391,7 @@ export class Engine implements Core, SubscriptionHost {
     const { store, clock, log, parkingBytes } = this.#context;
     const before = this.#state;
     this.#taps.forget();
+    this.#history.forget();
     this.#mailroom.forget();
     this.#state = new State(
       { store, journal: this.#journal, clock, log, parkingBytes, show: this.#show },

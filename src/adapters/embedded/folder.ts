@@ -33,6 +33,8 @@ export interface Store {
   readonly dead: Database<Buffer, string>;
   readonly parked: Database<Buffer, string>;
   readonly audit: Database<unknown, string>;
+  /** See `history-log.ts`. */
+  readonly history: Database<string, number>;
   /** What steps remember, and what was handled: see `units.ts`. */
   readonly states: Database<Buffer, Buffer>;
   readonly handled: Database<Buffer, Buffer>;
@@ -124,6 +126,7 @@ function openDatabases(folder: string, root: RootDatabase<Buffer, Buffer>, bus: 
     dead: root.openDB({ name: 'dead', ...letters }),
     parked: root.openDB({ name: 'parked', ...letters }),
     audit: root.openDB({ name: 'audit', ...json }),
+    history: root.openDB({ name: 'history', encoding: 'string', keyEncoding: 'ordered-binary' }),
     states: root.openDB({ name: 'states', ...records }),
     handled: root.openDB({ name: 'handled', ...records }),
     unsettled: root.openDB({ name: 'unsettled', ...records }),

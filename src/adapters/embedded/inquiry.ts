@@ -1,3 +1,4 @@
+import { decodeHistory, type HistoryRecord } from '../../ports/history.ts';
 import type { Cause, Loaded, StateRef } from '../../ports/store.ts';
 import type { Manifest, Pause } from '../../ports/topology.ts';
 import type {
@@ -11,7 +12,7 @@ import type {
 import type { Cabinet, Page } from './core.ts';
 import type { Frame } from './frames.ts';
 import { manifestOf } from './records.ts';
-import { auditOf, isRecord, letterOf, numberIn, statsOf, stringsOf } from './shapes.ts';
+import { auditOf, isRecord, letterOf, numberIn, statsOf, stringIn, stringsOf } from './shapes.ts';
 import { loadedOf } from './wire-units.ts';
 
 /** Questions and requests to the owner that one answer ends. */
@@ -45,6 +46,18 @@ export abstract class Inquiry {
     const { header } = await this.call('audit', { after, most });
     const value = isRecord(header['value']) ? header['value'] : {};
     const items = Array.isArray(value['items']) ? value['items'].filter(isRecord).map(auditOf) : [];
+    const { next } = value;
+    return typeof next === 'string' ? { items, next } : { items };
+  }
+
+  async record(text: string): Promise<void> {
+    await this.call('record', { text });
+  }
+
+  async history(after: string): Promise<Page<HistoryRecord>> {
+    const { header } = await this.call('history', { after });
+    const value = isRecord(header['value']) ? header['value'] : {};
+    const items = decodeHistory(stringIn(value, 'text'));
     const { next } = value;
     return typeof next === 'string' ? { items, next } : { items };
   }

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import { toError } from '../../errors.ts';
 import type { EncodedMessage } from '../../message.ts';
 import type { Clock } from '../../ports/clock.ts';
+import { encodeHistory } from '../../ports/history.ts';
 import type { Log } from '../../ports/log.ts';
 import type { ApplyOptions, Outgoing, Tap } from '../../ports/transport.ts';
 import type { Engine } from './engine.ts';
@@ -212,6 +213,13 @@ export class Session {
         return { value: await engine.discard(cabinet, stringsOf(header['ids']), by) };
       case 'audit':
         return { value: await engine.audit(after, most) };
+      case 'record':
+        await engine.record(stringIn(header, 'text'));
+        return {};
+      case 'history': {
+        const { items, next } = await engine.history(after);
+        return { value: { text: encodeHistory(items), next } };
+      }
       case 'load':
         return loadedToWire(await engine.load(causeOf(header['cause']), refsOf(header['refs'])));
       case 'stats':

@@ -1,6 +1,7 @@
 import { WaybillError } from '../../errors.ts';
 import type { EncodedMessage, TypeRef } from '../../message.ts';
 import type { Clock } from '../../ports/clock.ts';
+import { encodeHistory, type HistoryRecord } from '../../ports/history.ts';
 import type { Log } from '../../ports/log.ts';
 import type { StateReader } from '../../ports/store.ts';
 import type { Manifest, Pause } from '../../ports/topology.ts';
@@ -53,6 +54,9 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<EmbeddedTr
   await transport.open();
   return transport;
 }
+
+/** Nothing waits for a record, so it waits for nobody either: an owner may be long in coming. @unit milliseconds */
+const RECORD_DEADLINE_MS = 2_000;
 
 /** See `Transport`. Holds no messages: they are with the core, which may change while this lives. */
 export class EmbeddedTransport implements Transport, AsyncDisposable {
@@ -166,6 +170,22 @@ export class EmbeddedTransport implements Transport, AsyncDisposable {
       const from = after;
       const page = await this.#ask((core) => core.audit(from, 500));
       yield* page.items;
+      if (page.next === undefined) return;
+      after = page.next;
+    }
+  }
+
+  record(records: readonly HistoryRecord[]): Promise<void> {
+    const text = encodeHistory(records);
+    return this.#ask((core) => core.record(text), RECORD_DEADLINE_MS);
+  }
+
+  async history(read: (records: readonly HistoryRecord[]) => void): Promise<void> {
+    let after = '';
+    for (;;) {
+      const from = after;
+      const page = await this.#ask((core) => core.history(from));
+      read(page.items);
       if (page.next === undefined) return;
       after = page.next;
     }

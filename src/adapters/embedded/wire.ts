@@ -6,7 +6,7 @@ import { attemptsOf, codeOf, isErrorCode, isRecord, stringIn } from './shapes.ts
 import { unitOf, unitToWire } from './wire-units.ts';
 
 /** Version of what owner and attached processes say to each other. */
-export const PROTOCOL = 3;
+export const PROTOCOL = 4;
 
 /**
  * Where each message of a frame goes: 0 for the bus, the endpoint's name, or a reply address in a list of its own. One with a

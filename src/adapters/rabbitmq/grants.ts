@@ -1,7 +1,7 @@
 import type { TypeRef } from '../../message.ts';
 import type { Grant, Staff, Worker } from '../../ports/grants.ts';
 import { delayKey, LEVELS } from './delays.ts';
-import { type Names, namesOf, typeWord } from './names.ts';
+import { HISTORY_KEY, type Names, namesOf, typeWord } from './names.ts';
 
 /** Matches nothing that has a name. */
 const NOTHING = '^$';
@@ -38,8 +38,8 @@ function serviceGrant(names: Names, { name, user, publishes, receives }: Worker)
     configure: whole(own),
     write: whole([
       ...some(sends, names.in),
-      ...some(takes, names.dead, names.records),
-      ...some(sends || takes, names.delay),
+      ...some(takes, names.dead),
+      ...some(sends || takes, names.records, names.delay),
       ...some(true, names.members, names.reply),
       ...own,
     ]),
@@ -52,7 +52,8 @@ function serviceGrant(names: Names, { name, user, publishes, receives }: Worker)
     topics: [
       ...(sends ? [topic(names.in, `^(${words(publishes)})\\.${SLOT}$`)] : []),
       ...(takes ? [topic(names.dead, `^(${words(receives)}|${quote(UNREADABLE)})\\.${SLOT}$`)] : []),
-      ...(takes ? [topic(names.records, '^journal$')] : []),
+      ...(takes ? [topic(names.records, `^(journal|${HISTORY_KEY})$`)] : []),
+      ...(sends && !takes ? [topic(names.records, `^${HISTORY_KEY}$`)] : []),
       ...(due.length > 0 ? [topic(names.delay, `^(${due.join('|')})$`)] : []),
       answers(names),
     ],
@@ -84,7 +85,7 @@ function routerGrant(names: Names, bus: string): Grant {
       `${quote(names.endpoint(''))}(router|gateway|route\\.[a-z0-9-]+)\\.[0-9]+\\.[0-9]+`,
       ...own,
     ]),
-    topics: [topic(names.records, '^journal$'), answers(names)],
+    topics: [topic(names.records, `^(journal|${HISTORY_KEY})$`), answers(names)],
   };
 }
 
@@ -107,10 +108,10 @@ function watcherGrant(names: Names, bus: string): Grant {
   const own = `(${quote(names.members)}|${quote(names.in)}\\.tap)\\.${UUID}`;
   return {
     user: `${bus}-watcher`,
-    whose: 'watchers (waybill stats, tail)',
+    whose: 'watchers (waybill stats, tail, trace)',
     configure: whole([own]),
     write: whole([quote(names.members), own]),
-    read: whole([...[names.manifest, names.members, names.in, names.due, names.watch].map(quote), own]),
+    read: whole([...[names.manifest, names.members, names.in, names.due, names.watch, names.history].map(quote), own]),
     topics: [],
   };
 }

@@ -1,5 +1,8 @@
 import type { TypeRef } from '../../message.ts';
 
+/** Of what goes to the stream of the message history. */
+export const HISTORY_KEY = 'history';
+
 /** What everything of a bus is called on the broker. */
 export interface Names {
   /** Exchange of every SDK publisher. */
@@ -19,10 +22,12 @@ export interface Names {
   readonly reply: string;
   /** Fanout exchange on which the living processes of the bus hear each other. */
   readonly members: string;
-  /** Exchange in front of the streams `audit` and `journal`. */
+  /** Exchange in front of the streams `audit`, `journal` and `history`. */
   readonly records: string;
   readonly audit: string;
   readonly journal: string;
+  /** Stream of the message history, behind `records` as well. */
+  readonly history: string;
   readonly manifest: string;
   endpoint(name: string): string;
   /** The endpoint's second exchange, which takes what the first has no binding for: the switch for changing queues. */
@@ -51,6 +56,7 @@ export function namesOf(bus: string): Names {
     records: `${bus}.records`,
     audit: `${bus}.audit`,
     journal: `${bus}.journal`,
+    history: `${bus}.history`,
     manifest: `${bus}.manifest`,
     endpoint: (name) => `${bus}.ep.${name}`,
     standby: (name) => `${bus}.ep.${name}.b`,

@@ -1,4 +1,5 @@
 import { GATEWAY } from '../../ports/gateway.ts';
+import { HISTORY_AGE_MS, HISTORY_BYTES } from '../../ports/history.ts';
 import type { Binding, Topology } from '../../ports/topology.ts';
 import {
   belowLevel,
@@ -19,7 +20,7 @@ import {
   partitionOfSlot,
   type Side,
 } from './layout.ts';
-import { type Names, namesOf, typeWord } from './names.ts';
+import { HISTORY_KEY, type Names, namesOf, typeWord } from './names.ts';
 
 /** What the broker must hold for a plan, as data. */
 export interface BrokerTopology {
@@ -137,6 +138,16 @@ function base(names: Names, parking: number): BrokerTopology {
           'x-stream-max-segment-size-bytes': 2_000_000,
         },
       },
+      {
+        name: names.history,
+        arguments: {
+          'x-queue-type': 'stream',
+          'x-max-length-bytes': HISTORY_BYTES,
+          'x-max-age': `${String(HISTORY_AGE_MS / 1_000)}s`,
+          // Whole segments are dropped, the oldest first.
+          'x-stream-max-segment-size-bytes': 4_000_000,
+        },
+      },
     ],
     bindings: [
       { from: names.unrouted, to: { queue: names.unrouted }, pattern: '' },
@@ -144,6 +155,7 @@ function base(names: Names, parking: number): BrokerTopology {
       { from: names.dead, to: { queue: names.dead }, pattern: '#' },
       { from: names.records, to: { queue: names.audit }, pattern: 'audit' },
       { from: names.records, to: { queue: names.journal }, pattern: 'journal' },
+      { from: names.records, to: { queue: names.history }, pattern: HISTORY_KEY },
     ],
   };
 }

@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import { WaybillError } from '../../errors.ts';
 import type { EncodedMessage, TypeRef } from '../../message.ts';
 import { type Clock, systemClock } from '../../ports/clock.ts';
+import type { HistoryRecord } from '../../ports/history.ts';
 import type { Log } from '../../ports/log.ts';
 import type { Manifest, Pause } from '../../ports/topology.ts';
 import type {
@@ -29,6 +30,7 @@ import { readAudit } from './audit.ts';
 import { Connection } from './connection.ts';
 import { countMade, RabbitConsumer } from './consumer.ts';
 import { Ledgers } from './counters.ts';
+import { HistoryStream } from './history-stream.ts';
 import { LetterIds } from './identity.ts';
 import { Journal } from './journal.ts';
 import { type EndpointLayout, type Layout, layoutOf } from './layout.ts';
@@ -98,6 +100,7 @@ interface Parts {
   readonly publisher: Publisher;
   readonly feed: ManifestFeed;
   readonly journal: Journal;
+  readonly history: HistoryStream;
 }
 
 class RabbitTransport implements Transport {
@@ -165,7 +168,8 @@ class RabbitTransport implements Transport {
       clock,
       log,
     });
-    this.#parts = { publishing, consuming, publisher, feed, journal };
+    const history = new HistoryStream({ publishing, consuming, names: this.#names, clock, log });
+    this.#parts = { publishing, consuming, publisher, feed, journal, history };
     feed.onRecord((record) => {
       this.#follow(layoutOf(record));
     });
@@ -267,6 +271,14 @@ class RabbitTransport implements Transport {
     if (await queueExists(consuming, this.#names.audit)) yield* readAudit(consuming, this.#names.audit, this.#clock);
   }
 
+  record(records: readonly HistoryRecord[]): Promise<void> {
+    return this.#open().history.add(records);
+  }
+
+  history(read: (records: readonly HistoryRecord[]) => void): Promise<void> {
+    return this.#open().history.read(read);
+  }
+
   async stats(): Promise<TransportStats> {
     const { consuming } = this.#open();
     await this.manifest();
@@ -357,6 +369,7 @@ class RabbitTransport implements Transport {
     parts.journal.stop();
     parts.feed.stop();
     this.#members?.stop();
+    await parts.history.close();
     await parts.publisher.close();
     await Promise.all([parts.publishing.close(), parts.consuming.close()]);
     this.#listeners.clear();
@@ -403,6 +416,7 @@ class RabbitTransport implements Transport {
       retired.map(({ spec }) => spec),
     );
     if (this.#parts !== undefined) {
+      this.#parts.history.renew();
       this.#members ??= new Members({
         connection: this.#parts.consuming,
         publishing: this.#parts.publishing,

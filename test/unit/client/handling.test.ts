@@ -80,6 +80,24 @@ describe('handling', () => {
     expect(thrown).to.be.an.instanceOf(TypeError);
   });
 
+  it('masks what is sensitive where a handler logs the message or its data', async () => {
+    const said: object[] = [];
+    const log = { ...testLog, warn: (fields: object) => said.push(fields) };
+    await host.close();
+    host = await openBus({ config: folder, log });
+    await host.host();
+    await service('oms')
+      .handle('shop.order.placed@1', (message, context) => {
+        context.log.warn({ message, data: message.data, step: 'check' }, 'a look at it');
+      })
+      .start();
+    await service('shop').publish('shop.order.placed@1', { id: 'o-1', card: '4111' });
+    await until('the end of the delivery', async () => (await settled()) === 1);
+    const [line] = said;
+    expect(line).to.deep.include({ data: { id: 'o-1', card: '***' }, endpoint: 'oms', step: 'check' });
+    expect(JSON.stringify(line)).to.include('"source":"/shop"').and.not.include('4111');
+  });
+
   it('refuses options with which nothing would ever be handled', () => {
     const oms = service('oms');
     for (const options of [{ concurrency: 0 }, { concurrency: Number.NaN }, { timeoutMs: -1 }]) {

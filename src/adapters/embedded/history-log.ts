@@ -1,0 +1,87 @@
+import type { Clock } from '../../ports/clock.ts';
+import { decodeHistory, HISTORY_AGE_MS, HISTORY_BYTES, type HistoryRecord } from '../../ports/history.ts';
+import type { Page } from './core.ts';
+import type { Store } from './folder.ts';
+import type { Change, Journal } from './journal.ts';
+
+/** Records that are handed over in one go: characters of their text, about. */
+const PAGE = 1_000_000;
+
+export interface HistoryLogOptions {
+  readonly store: Store;
+  readonly journal: Journal;
+  readonly clock: Clock;
+  /** @unit bytes, about: characters of the records' text @default HISTORY_BYTES */
+  readonly most?: number;
+}
+
+/**
+ * The message history of a folder: parts of records at the place where each begins in all that was ever written, so that the first and
+ * the last of them tell how much is kept. A part is its time, a line feed, and the records as text.
+ */
+export class HistoryLog implements Change {
+  readonly #options: HistoryLogOptions;
+  #arriving: string[] = [];
+
+  constructor(options: HistoryLogOptions) {
+    this.#options = options;
+  }
+
+  /** @param text as `encodeHistory` makes it @returns when it is durable */
+  add(text: string): Promise<void> {
+    const { journal } = this.#options;
+    this.#arriving.push(text);
+    if (this.#arriving.length === 1) journal.enlist(this);
+    return journal.durable;
+  }
+
+  /** @param after a place, as the page before says it; empty for the first */
+  page(after: string): Page<HistoryRecord> {
+    const { store, clock } = this.#options;
+    const items: HistoryRecord[] = [];
+    const least = clock.now() - HISTORY_AGE_MS;
+    const range = after === '' ? {} : { start: Number(after), exclusiveStart: true };
+    let size = 0;
+    for (const { key, value } of store.history.getRange(range)) {
+      if (timeOf(value) >= least) items.push(...decodeHistory(value.slice(value.indexOf('\n') + 1)));
+      size += value.length;
+      if (size >= PAGE) return { items, next: String(key) };
+    }
+    return { items };
+  }
+
+  write({ history }: Store): void {
+    const now = this.#options.clock.now();
+    const [last] = history.getRange({ reverse: true, limit: 1 });
+    let place = last === undefined ? 0 : last.key + last.value.length;
+    for (const text of this.#arriving) {
+      const value = `${String(now)}\n${text}`;
+      void history.put(place, value);
+      place += value.length;
+    }
+    this.#arriving = [];
+    this.#forget(history, now, place);
+  }
+
+  /** A commit failed, and what was enlisted with it or since is not written: whoever asked for it was told. */
+  forget(): void {
+    this.#arriving = [];
+  }
+
+  written(): void {
+    // Nothing is held back until it is durable.
+  }
+
+  /** What is too old, or too much. */
+  #forget(history: Store['history'], now: number, end: number): void {
+    const { most = HISTORY_BYTES } = this.#options;
+    for (const { key, value } of history.getRange()) {
+      if (end - key <= most && timeOf(value) >= now - HISTORY_AGE_MS) return;
+      void history.remove(key);
+    }
+  }
+}
+
+function timeOf(value: string): number {
+  return Number(value.slice(0, value.indexOf('\n')));
+}

@@ -1,0 +1,276 @@
+import { type EncodedMessage, type TypeRef, typeRef } from '../message.ts';
+import type { HistoryRecord, HistoryResult, HistoryStep } from '../ports/history.ts';
+import {
+  endedWith,
+  type Linked,
+  NO_TRACING,
+  type Span,
+  type SpanFailure,
+  type Traced,
+  type Tracing,
+} from '../ports/tracing.ts';
+import type { Death, Delivery, Outgoing } from '../ports/transport.ts';
+import type { History, HistoryHead } from './history.ts';
+
+/** More messages of one call, or results of one route, are not told one by one. */
+const MOST_TOLD = 100;
+
+/** Tells the message history what is told those who trace, or who do not. */
+export class RecordedTracing implements Tracing {
+  readonly on = true;
+  readonly #inner: Tracing;
+  readonly #history: History;
+
+  constructor(inner: Tracing, history: History) {
+    this.#inner = inner;
+    this.#history = history;
+  }
+
+  publish(type: TypeRef, messages: number, by: string, parent: Traced): Span {
+    return new PublishSpan(this.#traced.publish(type, messages, by, parent), this.#history, by);
+  }
+
+  request(message: EncodedMessage, by: string, parent: Traced): Span {
+    const inner = this.#traced.request(message, by, parent);
+    return this.#record(message, inner, () => this.#history.head('request', by, message));
+  }
+
+  process(delivery: Delivery, attempt: number): Span {
+    const { message, lease } = delivery;
+    const inner = this.#traced.process(delivery, attempt);
+    return this.#record(message, inner, () => this.#history.head('process', lease.endpoint, message), { attempt });
+  }
+
+  route(name: string, message: EncodedMessage): Span {
+    const inner = this.#traced.route(name, message);
+    return this.#record(message, inner, () => this.#history.head('route', name, message));
+  }
+
+  send(outgoing: Outgoing, of: Span): Span {
+    if (!(of instanceof RecordedSpan)) return this.#traced.send(outgoing, of);
+    of.result(outgoing);
+    // Where nobody else listens what it carries is that of the route.
+    return of.inner.recording ? this.#traced.send(outgoing, of.inner) : of.inner;
+  }
+
+  dead(delivery: Delivery, death: Death): void {
+    this.#traced.dead(delivery, death);
+    const { message, lease } = delivery;
+    if (!this.#history.takes(message.envelope, true)) return;
+    this.#history.add({
+      ...this.#history.head('dead-letter', death.route ?? lease.endpoint, message),
+      at: this.#history.now(),
+      took: 0,
+      endpoint: lease.endpoint,
+      error: death.code,
+      attempt: Math.max(1, death.attempts.length),
+    });
+  }
+
+  redrive(letters: readonly EncodedMessage[], endpoint: string | undefined, by: string): Span {
+    const history = this.#history;
+    const at = history.now();
+    for (const letter of letters.slice(0, MOST_TOLD)) {
+      if (!history.takes(letter.envelope, true)) continue;
+      history.add({ ...history.head('redrive', by, letter), at, took: 0, endpoint: endpoint ?? 'bus' });
+    }
+    return this.#traced.redrive(letters, endpoint, by);
+  }
+
+  get #traced(): Tracing {
+    return this.#inner.on ? this.#inner : NO_TRACING;
+  }
+
+  #record(message: EncodedMessage, inner: Span, head: () => HistoryHead, more: RecordParts = {}): Span {
+    if (!this.#history.takes(message.envelope)) return inner;
+    return new RecordedSpan(inner, this.#history, [head()], more);
+  }
+}
+
+type RecordParts = Partial<Omit<HistoryRecord, keyof HistoryHead | 'at' | 'took'>>;
+
+/** Becomes a record of each of its messages when it ends. */
+class RecordedSpan implements Span {
+  readonly recording: boolean = true;
+  readonly inner: Span;
+  readonly #history: History;
+  readonly #more: RecordParts;
+  readonly #at: number;
+  readonly #began: number;
+  readonly #steps: HistoryStep[] = [];
+  readonly #results: HistoryResult[] = [];
+  readonly #joined: string[] = [];
+  protected heads: readonly HistoryHead[];
+  #outcome: string | undefined;
+  #retryIn: number | undefined;
+
+  constructor(inner: Span, history: History, heads: readonly HistoryHead[], more: RecordParts) {
+    this.inner = inner;
+    this.#history = history;
+    this.heads = heads;
+    this.#more = more;
+    this.#at = history.now();
+    this.#began = history.elapsed();
+  }
+
+  get context(): Traced {
+    return this.inner.context;
+  }
+
+  about(messages: readonly EncodedMessage[]): void {
+    if (this.inner.recording) this.inner.about(messages);
+  }
+
+  event(name: string, attributes: Readonly<Record<string, string | number>>): void {
+    this.inner.event(name, attributes);
+    const retryIn = attributes['waybill.retry.delay_ms'];
+    if (typeof retryIn === 'number') this.#retryIn = retryIn;
+  }
+
+  set(attributes: Readonly<Record<string, string | number>>): void {
+    this.inner.set(attributes);
+    const outcome = attributes['waybill.outcome'];
+    if (typeof outcome === 'string') this.#outcome = outcome;
+  }
+
+  link(others: readonly Linked[]): void {
+    this.inner.link(others);
+    for (const { id } of others) {
+      if (id !== undefined && this.#joined.length < MOST_TOLD && !this.heads.some(({ message }) => message === id))
+        this.#joined.push(id);
+    }
+  }
+
+  step(label: string): Span {
+    const inner = this.inner.recording ? this.inner.step(label) : this.inner;
+    return new RecordedStep(inner, this.#history, label, this.#steps);
+  }
+
+  within<Result>(work: () => Result): Result {
+    return this.inner.within(work);
+  }
+
+  result({ to, message }: Outgoing): void {
+    if (this.#results.length >= MOST_TOLD) return;
+    const { id, type, version } = message.envelope;
+    const where = to === 'bus' ? 'bus' : 'endpoint' in to ? to.endpoint : 'reply';
+    this.#results.push({ message: id, type: typeRef(type, version), to: where });
+  }
+
+  end(failure?: SpanFailure): void {
+    this.inner.end(failure);
+    const parts: RecordParts = {
+      ...this.#more,
+      ...(this.#outcome !== undefined && { outcome: this.#outcome }),
+      ...(failure !== undefined && { error: failure.type }),
+      ...(this.#retryIn !== undefined && { retryIn: this.#retryIn }),
+      ...(this.#steps.length > 0 && { steps: this.#steps }),
+      ...(this.#results.length > 0 && { results: this.#results }),
+      ...(this.#joined.length > 0 && { joined: this.#joined }),
+    };
+    const took = since(this.#history, this.#began);
+    for (const head of this.heads) this.#history.add({ ...head, at: this.#at, took, ...parts });
+  }
+
+  until(work: Promise<void>): Promise<void> {
+    return endedWith(work, (failure) => {
+      this.end(failure);
+    });
+  }
+}
+
+/** Which messages it publishes is known only once they are made. */
+class PublishSpan extends RecordedSpan {
+  readonly #history: History;
+  readonly #by: string;
+
+  constructor(inner: Span, history: History, by: string) {
+    super(inner, history, [], {});
+    this.#history = history;
+    this.#by = by;
+  }
+
+  override about(messages: readonly EncodedMessage[]): void {
+    super.about(messages);
+    this.heads = messages
+      .slice(0, MOST_TOLD)
+      .filter(({ envelope }) => this.#history.takes(envelope))
+      .map((message) => this.#history.head('publish', this.#by, message));
+  }
+
+  override end(failure?: SpanFailure): void {
+    if (this.heads.length === 0) this.inner.end(failure);
+    else super.end(failure);
+  }
+
+  override until(work: Promise<void>): Promise<void> {
+    return this.heads.length === 0 ? this.inner.until(work) : super.until(work);
+  }
+}
+
+class RecordedStep implements Span {
+  readonly recording = true;
+  readonly #inner: Span;
+  readonly #history: History;
+  readonly #label: string;
+  readonly #steps: HistoryStep[];
+  readonly #began: number;
+
+  constructor(inner: Span, history: History, label: string, steps: HistoryStep[]) {
+    this.#inner = inner;
+    this.#history = history;
+    this.#label = label;
+    this.#steps = steps;
+    this.#began = history.elapsed();
+  }
+
+  get context(): Traced {
+    return this.#inner.context;
+  }
+
+  about(messages: readonly EncodedMessage[]): void {
+    this.#inner.about(messages);
+  }
+
+  event(name: string, attributes: Readonly<Record<string, string | number>>): void {
+    this.#inner.event(name, attributes);
+  }
+
+  set(attributes: Readonly<Record<string, string | number>>): void {
+    this.#inner.set(attributes);
+  }
+
+  link(others: readonly Linked[]): void {
+    this.#inner.link(others);
+  }
+
+  step(label: string): Span {
+    return this.#inner.step(label);
+  }
+
+  within<Result>(work: () => Result): Result {
+    return this.#inner.within(work);
+  }
+
+  end(failure?: SpanFailure): void {
+    // Steps that share the span of a route whose trace nobody keeps do not end it.
+    if (this.#inner.recording) this.#inner.end(failure);
+    if (this.#steps.length >= MOST_TOLD) return;
+    this.#steps.push({
+      label: this.#label,
+      took: since(this.#history, this.#began),
+      ...(failure !== undefined && { error: failure.type }),
+    });
+  }
+
+  until(work: Promise<void>): Promise<void> {
+    return endedWith(work, (failure) => {
+      this.end(failure);
+    });
+  }
+}
+
+/** @unit milliseconds, to the microsecond */
+function since(history: History, began: number): number {
+  return Math.round((history.elapsed() - began) * 1_000) / 1_000;
+}
