@@ -24,9 +24,10 @@ import type { Manifest } from './ports/topology.ts';
 import type { Tracing } from './ports/tracing.ts';
 import type { Transport } from './ports/transport.ts';
 import { History } from './runtime/history.ts';
-import { Host, type Proposal } from './runtime/host.ts';
+import { Host } from './runtime/host.ts';
 import { LazyStore } from './runtime/lazy-store.ts';
 import { LiveTables, type TableSetting } from './runtime/live-tables.ts';
+import type { Proposal } from './runtime/proposal.ts';
 import { ProcessResources } from './runtime/resources.ts';
 
 /** Where the bus is. With neither `config` nor `url`, `WAYBILL_URL` is taken, then the nearest `waybill.yaml`; with both, `url` says

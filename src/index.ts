@@ -44,7 +44,8 @@ export type * from './ports/history.ts';
 export type { Log } from './ports/log.ts';
 export type * from './ports/topology.ts';
 export type * from './ports/transport.ts';
-export type { ApplyPartOptions, Host, OwnPart, Proposal } from './runtime/host.ts';
+export type { ApplyPartOptions } from './runtime/applier.ts';
+export type { Host } from './runtime/host.ts';
 export {
   conversationsOf,
   type MessagePath,
@@ -52,3 +53,5 @@ export {
   pathsOf,
   type ReadHistory,
 } from './runtime/message-path.ts';
+export type { OwnPart } from './runtime/own-part.ts';
+export type { Proposal } from './runtime/proposal.ts';
