@@ -1,27 +1,22 @@
 import { WaybillError } from '../errors.ts';
-import { derivedId, type EncodedMessage, type TypeRef, typeRef } from '../message.ts';
-import { LONGEST_DELAY } from '../ports/delay.ts';
-import type { Moment, StateForm, StatefulStep, StepTimer, StepWork, Transition } from '../ports/mediator.ts';
+import { derivedId, type EncodedMessage, type TypeRef } from '../message.ts';
+import type { Moment, StepTimer, StepWork } from '../ports/mediator.ts';
 import { failureOf, type Linked, type Span } from '../ports/tracing.ts';
 import type { Outgoing } from '../ports/transport.ts';
 import { failed, isPure, madeOf, runStep, transitOf } from './chain.ts';
-import { type Continuation, continueAgain, continueLater, makerOf } from './continuation.ts';
-import type { Entry } from './entry.ts';
+import type { Continuation } from './continuation.ts';
+import { type Entry, leaveRoute } from './entry.ts';
 import type { FlowStep } from './flow.ts';
 import { Interrupt } from './interrupt.ts';
 import { type Kept, keep, restore } from './kept.ts';
 import type { ProgramWork } from './plan.ts';
+import { comesEarlier, Postponed } from './postponed.ts';
 import { makeQuestion } from './question.ts';
-import type { Surroundings, Transit } from './transit.ts';
+import { isStateful, letsGoOthers, type StatefulFlowStep, stateScope, toldApart, upToDate } from './stateful-step.ts';
+import { refOf, type Surroundings, type Transit } from './transit.ts';
 
 /** Whatever the clock says. @unit milliseconds since the Unix epoch */
 const AT_ONCE = 0;
-
-/** A message that has come to the end of the steps, or to a way out, and the flow it came through. */
-export interface Arrived {
-  readonly entry: Entry;
-  readonly message: Transit;
-}
 
 export interface JourneyOptions {
   /** Of the one route whose journeys these are, by the type that it takes. */
@@ -38,50 +33,67 @@ export interface JourneyOptions {
  *
  * Where a step that asks outside, or a wait, comes after one that remembers, the message goes on by a delivery of its own: what was
  * remembered is durable first, and neither computed again nor held up by what takes its time.
+ *
+ * | a step that remembers lets go         | one of them fails for good later in the route                       |
+ * |---------------------------------------|---------------------------------------------------------------------|
+ * | the message that came, or parts of it | all of the journey fails, and nothing is remembered                 |
+ * | messages that it had kept as well     | that one alone; the others go on in their order, and the state stays |
+ * | one message that it made of several   | all of the journey fails: what was gathered is kept whole           |
+ *
+ * Of one that fails alone all is taken back that it did after the step, and it waits there in a continuation of its own, which is sent
+ * with the results of the others and settled in one transaction with the state. So it is in the state or on its way, never both and
+ * never neither. Its delivery fails by itself, as what the message had come as; redriven, it goes on after the step. What may heal is
+ * thrown, whoever it befalls: the attempt is made again as a whole, for a message that waited to heal would be overtaken by those
+ * behind it.
  */
 export class Journey {
-  /** Timers and waiting messages, to the route's own endpoint. */
-  readonly later: Outgoing[] = [];
+  /** Timers and messages that go on later. */
+  readonly postponed: Postponed;
   /** What became of a message of which a step that remembers let nothing go on. */
   absorbed: 'merged' | 'duplicate' | 'filtered' | undefined;
-  /** Messages that go on later. */
-  waiting = 0;
+  /** How many messages came to the end of the steps, or to a way out. */
+  arrived = 0;
   /** What steps had kept and took out again. */
   readonly joined: Linked[] = [];
   readonly #options: JourneyOptions;
   /** Whether a step of this journey has seen its state. */
   #remembers = false;
-  /** How many continuations each maker has made. */
-  readonly #made = new Map<string, number>();
 
   constructor(options: JourneyOptions) {
     this.#options = options;
+    this.postponed = new Postponed(options.work);
   }
 
-  /** Goes on from the step at `index`. @throws WaybillError that names the step, Interrupt */
-  async go(entry: Entry, message: Transit, index = 0): Promise<readonly Arrived[]> {
+  /** Goes on from the step at `index`. @returns what leaves the route @throws WaybillError that names the step, Interrupt */
+  async go(entry: Entry, message: Transit, index = 0): Promise<readonly Outgoing[]> {
     const step = entry.flow.steps[index];
-    if (step === undefined || message.progress.exit !== undefined) return [{ entry, message }];
+    if (step === undefined || message.progress.exit !== undefined) {
+      this.arrived += 1;
+      return leaveRoute(entry, message);
+    }
     if (this.#remembers && 'perform' in step.step) {
-      this.#waitAfter(index - 1, entry, message, this.#options.work.now());
+      this.postponed.after(index - 1, entry, message, this.#options.work.now());
       return [];
     }
-    return this.#onward(step, entry, await this.#make(step, entry, message), index);
+    const made = await this.#make(step, entry, message);
+    return letsGoOthers(step, made, [message]) ? this.#each(step, entry, made) : this.#onward(step, entry, made, index);
   }
 
   /** Hands a timer to the step that set it, and goes on with what that lets go. @throws WB_STEP_UNKNOWN, and as `go` */
-  async fire(own: Entry, message: Transit, continuation: Continuation): Promise<readonly Arrived[]> {
+  async fire(own: Entry, message: Transit, continuation: Continuation): Promise<readonly Outgoing[]> {
     const { step: id, key, timer, message: kept } = continuation;
     const index = indexOfStep(own, id);
     const step = own.flow.steps[index];
     if (timer === undefined || step === undefined || !isStateful(step)) throw stepGone(own.route, id);
-    const fired = kept === undefined ? timer : { ...timer, message: this.#restore(kept, id) };
+    const carried = kept === undefined ? undefined : this.#restore(kept, id);
+    const fired = carried === undefined ? timer : { ...timer, message: carried };
     const made = await this.#labelled(step, () => this.#advance(step, own, message, key, fired));
-    return this.#onward(step, own, made, index);
+    const came = carried === undefined ? [message] : [message, carried];
+    return letsGoOthers(step, made, came) ? this.#each(step, own, made) : this.#onward(step, own, made, index);
   }
 
   /** Goes on with a message that waited after a step. @throws WB_STATE_OUTDATED when the route is another one by now, and as `go` */
-  async resume({ message: kept, step: id, again }: Continuation): Promise<readonly Arrived[]> {
+  async resume({ message: kept, step: id, again }: Continuation): Promise<readonly Outgoing[]> {
     if (again === true) {
       const message = this.#restore(kept, id);
       const entry = this.#entryOf(message);
@@ -98,30 +110,45 @@ export class Journey {
   /** Waits for the rest of its time in place; what comes far too early is sent again, and `true`. */
   async early(continuation: Continuation, message: EncodedMessage, entry: Entry): Promise<boolean> {
     const { work } = this.#options;
+    if (this.postponed.again(continuation, message, entry)) return true;
     const waitMs = continuation.atMs - work.now();
-    if (waitMs > work.graceMs) {
-      this.later.push(continueAgain(message, entry.own, this.#dueAt(continuation)));
-      this.waiting += 1;
-      return true;
-    }
     if (waitMs > 0 && comesEarlier(continuation)) await work.pause(waitMs);
     return false;
   }
 
-  async #onward(step: FlowStep, entry: Entry, made: readonly Transit[], index: number): Promise<readonly Arrived[]> {
+  async #onward(step: FlowStep, entry: Entry, made: readonly Transit[], index: number): Promise<readonly Outgoing[]> {
     const [only] = made;
     if (made.length === 1 && only !== undefined) return this.#next(step, entry, only, index);
     // One after the other where steps remember: those see the messages in order.
     if (this.#remembers || entry.flow.steps.slice(index + 1).some(isStateful)) {
-      const arrived: Arrived[] = [];
-      for (const each of made) arrived.push(...(await this.#next(step, entry, each, index)));
-      return arrived;
+      const sends: Outgoing[] = [];
+      for (const each of made) sends.push(...(await this.#next(step, entry, each, index)));
+      return sends;
     }
     return (await Promise.all(made.map((each) => this.#next(step, entry, each, index)))).flat();
   }
 
+  /** As `#onward`, but what fails for good fails alone. */
+  async #each(step: FlowStep, from: Entry, made: readonly Transit[]): Promise<readonly Outgoing[]> {
+    const { states } = this.#options.work;
+    const sends: Outgoing[] = [];
+    for (const message of made) {
+      const entry = this.#entryOf(message) ?? from;
+      const at = indexOfStep(entry, step.id);
+      const undo = [states.mark(), this.postponed.mark()];
+      try {
+        sends.push(...(await this.#next(step, entry, message, at)));
+      } catch (thrown) {
+        if (mayHeal(thrown)) throw thrown;
+        for (const each of undo) each();
+        this.postponed.after(at, entry, message, AT_ONCE);
+      }
+    }
+    return sends;
+  }
+
   /** What a step lets go may have come earlier, as another type, and goes on in the flow of that. */
-  async #next(step: FlowStep, from: Entry, message: Transit, index: number): Promise<readonly Arrived[]> {
+  async #next(step: FlowStep, from: Entry, message: Transit, index: number): Promise<readonly Outgoing[]> {
     const entry = this.#entryOf(message) ?? from;
     const at = entry === from ? index : indexOfStep(entry, step.id);
     const { work } = this.#options;
@@ -131,52 +158,30 @@ export class Journey {
       return [];
     }
     if (step.apart === true) {
-      this.#waitAfter(at, entry, message, AT_ONCE);
+      this.postponed.after(at, entry, message, AT_ONCE);
       return [];
     }
     if (notBeforeMs === undefined) return this.go(entry, message, at + 1);
     const waitMs = notBeforeMs - work.now();
     if (waitMs > 0 && (this.#remembers || waitMs > work.graceMs)) {
-      this.#waitAfter(at, entry, message, notBeforeMs);
+      this.postponed.after(at, entry, message, notBeforeMs);
       return [];
     }
     if (waitMs > 0) await work.pause(waitMs);
     return this.go(entry, message.due(), at + 1);
   }
 
-  /** The message goes on later, by a delivery of its own. */
-  #waitAfter(index: number, entry: Entry, message: Transit, atMs: number): void {
-    const kept = keep(message, typeAfter(entry, index));
-    this.waiting += 1;
-    this.#later(entry, message, {
-      step: entry.flow.steps[index]?.id ?? '',
-      take: refOf(message),
-      key: '',
-      message: kept,
-      atMs,
-    });
-  }
-
   #comeAgain({ id }: FlowStep, entry: Entry, message: Transit): void {
     const kept = this.#keep(message, entry, id);
     const atMs = this.#options.work.now();
-    this.waiting += 1;
-    this.#later(entry, message, { step: id, take: refOf(message), key: '', message: kept, again: true, atMs });
-  }
-
-  #later(entry: Entry, cause: Transit, continuation: Continuation): void {
-    const { route, style, own } = entry;
-    const maker = `${cause.input.envelope.source}\0${cause.input.envelope.id}\0${makerOf(cause, continuation, route)}`;
-    const ordinal = this.#made.get(maker) ?? 0;
-    this.#made.set(maker, ordinal + 1);
-    const dueAt = this.#dueAt(continuation);
-    this.later.push(continueLater(cause, continuation, { route, source: style.source, to: own, ordinal, dueAt }));
-  }
-
-  #dueAt(continuation: Continuation): number {
-    const { work } = this.#options;
-    const wanted = continuation.atMs - (comesEarlier(continuation) ? work.graceMs : 0);
-    return Math.min(wanted, work.now() + LONGEST_DELAY);
+    this.postponed.message(entry, message, {
+      step: id,
+      take: refOf(message),
+      key: '',
+      message: kept,
+      again: true,
+      atMs,
+    });
   }
 
   #make(step: FlowStep, entry: Entry, message: Transit): Promise<readonly Transit[]> {
@@ -228,20 +233,16 @@ export class Journey {
     const take = timer === undefined ? refOf(message) : entry.origin.ref;
     for (const { message: carried, ...each } of next.timers ?? []) {
       const cause = carried === undefined ? message : transitOf(carried);
-      const kept = carried === undefined ? {} : { message: this.#keep(cause, entry, id) };
-      this.#later(entry, cause, { step: id, take, key, timer: each, ...kept, atMs: each.atMs });
+      const continuation = { step: id, take, key, timer: each, atMs: each.atMs };
+      if (carried === undefined) this.postponed.timer(entry, cause, continuation);
+      else this.postponed.message(entry, cause, { ...continuation, message: this.#keep(cause, entry, id) });
     }
-    this.#tell(next, timer);
+    if (next.emits.length === 0 && timer === undefined) this.absorbed ??= next.outcome ?? 'merged';
     const emits = next.emits.map(transitOf);
     if (timer !== undefined && emits.some((each) => each.input === message.input && !each.rewritten)) {
       throw new WaybillError('WB_STEP_FAILED', 'it let the timer itself go on, which has no data');
     }
     return toldApart(emits).flatMap((each) => each.apart());
-  }
-
-  #tell({ emits, timers = [], outcome }: Transition, timer: StepTimer | undefined): void {
-    this.waiting += timers.filter(({ message }) => message !== undefined).length;
-    if (emits.length === 0 && timer === undefined) this.absorbed ??= outcome ?? 'merged';
   }
 
   #moment(entry: Entry, id: string, timer: StepTimer | undefined): Moment {
@@ -287,20 +288,9 @@ export class Journey {
   }
 }
 
-type StatefulFlowStep = FlowStep & { readonly step: StatefulStep; readonly form: StateForm };
-
-function isStateful(step: FlowStep): step is StatefulFlowStep {
-  return 'advance' in step.step;
-}
-
-/** Whether the last of its time is waited for in place, so that it is exact. */
-function comesEarlier({ timer }: Continuation): boolean {
-  return timer === undefined || timer.precise === true;
-}
-
-/** Where a step keeps its states. */
-function stateScope(route: string, step: string): string {
-  return `route.${route}/${step}`;
+/** What is to be tried again as a whole, and what is no failure of the route. */
+export function mayHeal(thrown: unknown): boolean {
+  return thrown instanceof Interrupt || (thrown instanceof WaybillError && thrown.retryable);
 }
 
 /** The step of an id; -1 when there is none. */
@@ -318,31 +308,9 @@ function stepOf(entry: Entry, id: string): FlowStep | undefined {
   return entry.flow.steps.find((step) => step.id === id);
 }
 
-function refOf({ input }: Transit): TypeRef {
-  return typeRef(input.envelope.type, input.envelope.version);
-}
-
 /** The contract of the data once the step at `index` has run. */
 function typeAfter({ flow }: Entry, index: number): TypeRef {
   return flow.steps[index + 1]?.type ?? flow.end.ref;
-}
-
-/** Messages made of one input are told apart; one that was kept has an identity of its own. */
-function toldApart(emits: readonly Transit[]): readonly Transit[] {
-  return emits.map((each, index) =>
-    emits.some((other) => other !== each && other.input === each.input) ? each.branch(index) : each,
-  );
-}
-
-function upToDate(held: { readonly form: number; readonly state: unknown }, form: StateForm, id: string): unknown {
-  if (held.form === form.version) return held.state;
-  const migrated = held.form < form.version ? form.migrate?.(held.state, held.form) : undefined;
-  if (migrated !== undefined) return migrated;
-  throw new WaybillError(
-    'WB_STATE_OUTDATED',
-    `the state of ${id} was written in form ${String(held.form)}, and this Waybill reads form ${String(form.version)}`,
-    { fix: 'Run the version of Waybill that wrote it until the state is used up, or discard the state.' },
-  );
 }
 
 function outdated(id: string, of: TypeRef): WaybillError {

@@ -1,11 +1,10 @@
-import { WaybillError } from '../errors.ts';
 import { type EncodedMessage, typeRef } from '../message.ts';
 import { failureOf, type Span } from '../ports/tracing.ts';
+import type { Outgoing } from '../ports/transport.ts';
 import { CONTINUATION, readContinuation } from './continuation.ts';
 import { conclude, deathOf, type End, endOf, type Made } from './end.ts';
-import { leaveRoute } from './entry.ts';
 import { Interrupt } from './interrupt.ts';
-import { type Arrived, Journey } from './journey.ts';
+import { Journey, mayHeal } from './journey.ts';
 import type { ProgramResult, ProgramWork } from './plan.ts';
 import { type Taking, UNKNOWN } from './taking.ts';
 import { tracked } from './tracked.ts';
@@ -59,24 +58,26 @@ export class Performance {
   async #attempt(
     route: string,
     message: EncodedMessage,
-    run: (journey: Journey) => Promise<readonly Arrived[]>,
+    run: (journey: Journey) => Promise<readonly Outgoing[]>,
   ): Promise<{ readonly made: Made; readonly span: Span | undefined }> {
     const { entries, surroundings } = this.#taking;
+    const forget = this.#work.states.mark();
     const span = this.#work.tracing?.route(route, message);
     const journey = new Journey({ entries, surroundings, work: this.#work, ...(span && { span }) });
     try {
-      const arrived = await (span === undefined ? run(journey) : span.within(() => run(journey)));
+      const sends = await (span === undefined ? run(journey) : span.within(() => run(journey)));
       span?.link(journey.joined);
-      const sends = arrived.flatMap(({ entry, message }) => leaveRoute(entry, message));
-      const { later, waiting, absorbed } = journey;
-      const made = { sends, later, waiting, absorbed: arrived.length === 0 && waiting === 0 ? absorbed : undefined };
-      return { made, span };
+      const { postponed, arrived } = journey;
+      const { sends: later, messages: waiting } = postponed;
+      const absorbed = arrived === 0 && waiting === 0 ? journey.absorbed : undefined;
+      return { made: { sends, later, waiting, absorbed }, span };
     } catch (thrown) {
-      if (thrown instanceof Interrupt || (thrown instanceof WaybillError && thrown.retryable)) {
+      if (mayHeal(thrown)) {
         span?.end(thrown instanceof Interrupt ? undefined : failureOf(thrown));
         throw thrown;
       }
-      this.#work.states.forget();
+      forget();
+      span?.link(journey.joined);
       return { made: { death: deathOf(thrown, route) }, span };
     }
   }

@@ -107,8 +107,8 @@ export interface StateSession {
    */
   read(ref: StateRef): Promise<HeldState | undefined>;
   write(ref: StateRef, state: HeldState | undefined, forgetAtMs?: number): void;
-  /** Takes back everything that was written. */
-  forget(): void;
+  /** @returns takes back what is written from here on */
+  mark(): () => void;
 }
 
 export interface HeldState {

@@ -1,6 +1,6 @@
 import type { Cast } from '../contracts/contracts.ts';
 import { type JsonLimits, parseJson } from '../json.ts';
-import type { EncodedMessage, Envelope } from '../message.ts';
+import { type EncodedMessage, type Envelope, type TypeRef, typeRef } from '../message.ts';
 import type { Tables } from '../ports/lookup.ts';
 import type { RouteMessage, RouteMessageChange } from '../ports/mediator.ts';
 
@@ -158,4 +158,9 @@ export class Transit implements RouteMessage {
   branch(index: number): Transit {
     return new Transit(this.#origin, { ...this.progress, trail: `${this.progress.trail}.${String(index)}` });
   }
+}
+
+/** Of the message as it came. */
+export function refOf({ input }: Transit): TypeRef {
+  return typeRef(input.envelope.type, input.envelope.version);
 }

@@ -95,11 +95,12 @@ abstract class Attempt implements Attempted {
     seen.forgetAtMs = forgetAtMs;
   }
 
-  forget(): void {
-    for (const seen of this.seen.values()) {
-      seen.value = seen.before;
-      seen.written = false;
-    }
+  mark(): () => void {
+    const marked = new Map([...this.seen].map(([id, seen]) => [id, { ...seen }]));
+    return () => {
+      for (const [id, seen] of this.seen)
+        Object.assign(seen, marked.get(id) ?? { value: seen.before, written: false, forgetAtMs: undefined });
+    };
   }
 
   abstract end(sends: readonly Outgoing[]): StatesEnd | Promise<StatesEnd>;
@@ -236,7 +237,7 @@ class OwnAttempt extends Attempt {
     const settled = (): void => {
       for (const { id, cell } of made) if (this.#cells.get(id) === cell) this.#cells.delete(id);
     };
-    return { outcome: 'done', sends, unit: { cause: this.cause, changes, effects: NO_EFFECTS }, settled };
+    return { outcome: 'done', sends, unit: { cause: this.cause, changes, effects: new Uint8Array(0) }, settled };
   }
 
   protected async load(ref: StateRef): Promise<{ value: Uint8Array | undefined; version: number }> {
@@ -263,7 +264,7 @@ export class NoStates implements States {
       write: () => {
         throw missing();
       },
-      forget: () => undefined,
+      mark: () => () => undefined,
       end: (sends) => ({ outcome: 'done', sends }),
       close: () => undefined,
     };
@@ -273,8 +274,6 @@ export class NoStates implements States {
     return Promise.reject(missing());
   }
 }
-
-const NO_EFFECTS = new Uint8Array(0);
 
 async function peekAt(reader: StateReader, ref: StateRef): Promise<HeldState | undefined> {
   const { states } = await reader.load(undefined, [ref]);

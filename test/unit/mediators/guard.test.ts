@@ -235,7 +235,7 @@ describe('the guard around plugins', () => {
         ask: () => Promise.resolve(undefined),
         request: () => Promise.resolve(undefined),
       },
-      states: { read: () => Promise.resolve(undefined), write: () => undefined, forget: () => undefined },
+      states: { read: () => Promise.resolve(undefined), write: () => undefined, mark: () => () => undefined },
       graceMs: 0,
       now: () => 0,
       pause: () => Promise.resolve(),

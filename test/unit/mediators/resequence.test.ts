@@ -116,6 +116,84 @@ describe('resequence', () => {
     });
   });
 
+  describe('one that fails later, when it goes on with others', () => {
+    const failing = `
+- resequence: { by: "'s'", sequence: "data.?seq.orValue(0)", timeout: 30s }
+- map: { to: store.report@1, set: { id: data.id, count: "number(data.?note.orValue('1'))" } }`;
+    const bad = { note: 'none' };
+    const DEAD = 'dead WB_EXPRESSION_FAILED step 2 (map)';
+    const deaths = (said: readonly string[]): readonly string[] =>
+      said.map((each) => (each.startsWith(DEAD) ? 'dead' : idsSent([each])));
+
+    it('is the dead letter; the others go on, and those behind it do not wait', async () => {
+      const run = runOf(failing);
+      await take(run, 1, 4);
+      await run.take(nth(3, bad));
+      expect(await take(run, 2, 5)).to.equal('2, 4 | 5');
+      expect(deaths(await run.advance(0))).to.deep.equal(['dead']);
+      expect(run.waits).to.deep.equal([30_000]);
+      const [letter] = run.dead;
+      if (letter === undefined) throw new Error('no letter');
+      expect(letter.message.envelope).to.include({ key: '3', causationId: '3' });
+      const mended = runOf(failing.replace('number', 'size'), '', { after: run });
+      expect(idsSent((await mended.take(letter.message)).sent)).to.equal('3');
+      expect(await take(mended, 6)).to.equal('6');
+    });
+
+    it('also as the one whose turn it was', async () => {
+      const run = runOf(failing);
+      await take(run, 2, 3);
+      expect(idsSent((await run.take(nth(1, bad))).sent)).to.equal('2, 3');
+      expect(deaths(await run.advance(0))).to.deep.equal(['dead']);
+      expect(await take(run, 4)).to.equal('4');
+    });
+
+    it('also when the one before it did not come in time', async () => {
+      const run = runOf(failing);
+      await run.take(nth(2, bad));
+      expect(deaths(await run.advance(30_000))).to.deep.equal(['dead']);
+      expect(await take(run, 3)).to.equal('3');
+    });
+
+    it('goes where `onError` says, as it came', async () => {
+      const run = runOf(failing, 'onError: { service: ops }');
+      await run.take(nth(2, bad));
+      await take(run, 1);
+      expect(await run.advance(0)).to.deep.equal(['ops {"id":"2","seq":2,"note":"none"}']);
+      expect(run.sends.map(({ message }) => message.envelope.causationId ?? message.envelope.id)).to.deep.equal([
+        '1',
+        '2',
+      ]);
+    });
+
+    it('is as if it had not come when it goes on alone', async () => {
+      const run = runOf(failing);
+      expect((await run.take(nth(1, bad))).dead).to.contain('WB_EXPRESSION_FAILED');
+      expect(await take(run, 2, 1)).to.equal(' | 1, 2');
+    });
+
+    it('loses, repeats and holds up none, in whatever order they come', async () => {
+      const plan = planOfSteps(failing);
+      await fc.assert(
+        fc.asyncProperty(
+          fc.shuffledSubarray([1, 2, 3, 4, 5, 6, 7, 8], { minLength: 8 }),
+          fc.subarray([1, 2, 3, 4, 5, 6, 7, 8]),
+          async (numbers, faulty) => {
+            const run = new RouteRun(plan);
+            for (const number of numbers) await run.take(nth(number, faulty.includes(number) ? bad : {}));
+            // One that fails alone is missing, and waited for.
+            await run.advance(300_000);
+            const good = numbers.filter((number) => !faulty.includes(number)).sort((a, b) => a - b);
+            expect(run.sends.map(({ message }) => Number(message.envelope.causationId))).to.deep.equal(good);
+            expect(run.dead.map(({ code }) => code)).to.deep.equal(faulty.map(() => 'WB_EXPRESSION_FAILED'));
+            expect(run.later).to.deep.equal([]);
+          },
+        ),
+        { numRuns: 60 },
+      );
+    });
+  });
+
   it('goes on without the one that is missing when too many wait', async () => {
     const run = runOf(steps(', max: 2'));
     expect(await take(run, 1, 3, 4, 6)).to.equal('1 |  |  | 3, 4');

@@ -87,7 +87,7 @@ interface Collected {
 const isCollected = (state: unknown): state is Collected => typeof state === 'object' && state !== null;
 
 /** Keeps messages until a timer of 1 s lets them go. */
-const collect = remembering((state, each, moment) => {
+function collecting(state: unknown, each: RouteMessage, moment: Moment): Transition {
   const kept = isCollected(state) ? state.kept : [];
   if (moment.timer !== undefined) return { state: undefined, emits: kept.map((one) => moment.restore(one)) };
   return {
@@ -95,7 +95,10 @@ const collect = remembering((state, each, moment) => {
     emits: [],
     timers: kept.length === 0 ? [{ name: 'done', atMs: moment.nowMs + 1_000 }] : [],
   };
-});
+}
+const collect = remembering(collecting);
+/** Whatever their key. */
+const collectAll = remembering(collecting, { prepare: () => ({ key: () => 'all', advance: collecting }) });
 
 const late = (ms: number): Mediator => ({
   name: 'late',
@@ -484,6 +487,71 @@ describe('the journey of a message through an isolated route', () => {
     it('go through a step that remembers one after the other', async () => {
       const run = new RouteRun(plan(['fan', 'remember'], [fan, count]));
       expect((await run.take(order('a'))).sent).to.deep.equal(['oms {"id":"a","n":1}', 'oms {"id":"a","n":2}']);
+    });
+  });
+
+  describe('one that fails of those that a step lets go', () => {
+    const failsOn = (...ids: readonly string[]): Mediator => ({
+      ...fails,
+      prepare: () => ({
+        run: (each) => {
+          if (ids.includes(each.envelope.key ?? '')) throw new WaybillError('WB_EXPRESSION_FAILED', 'no result');
+          return each;
+        },
+      }),
+    });
+    const after = async (ids: readonly string[], mediators: readonly Mediator[], steps: readonly string[]) => {
+      const run = new RouteRun(plan(steps, mediators));
+      for (const id of ids) await run.take(order(id));
+      return run;
+    };
+
+    it('fails alone, and leaves nothing behind of what later steps remembered and set', async () => {
+      const waking = remembering(
+        (_state, each, { nowMs }) => ({ state: 1, emits: [each], timers: [{ name: 't', atMs: nowMs + 60_000 }] }),
+        { name: 'waking' },
+      );
+      const run = await after(['a', 'b', 'c'], [collectAll, waking, failsOn('b')], ['remember', 'waking', 'fail']);
+      expect(await run.advance(1_000)).to.deep.equal([
+        'oms {"id":"a"}',
+        'oms {"id":"c"}',
+        'dead WB_EXPRESSION_FAILED step 3 (fail): no result',
+      ]);
+      expect(Object.keys(run.stored.entries())).to.deep.equal(['route.r/waking a', 'route.r/waking c']);
+      expect(run.waits).to.deep.equal([60_000, 60_000]);
+      expect(run.sends.map(idOf)).to.deep.equal(['m-a', 'm-c']);
+    });
+
+    it('fails with all of them where they are parts of the message that came', async () => {
+      const parts = remembering((_state, each) => ({
+        state: 1,
+        emits: [each.with({ key: 'x' }), each.with({ key: 'y' })],
+      }));
+      const run = new RouteRun(plan(['remember', 'fail'], [parts, failsOn('y')]));
+      expect(await run.take(order('a'))).to.deep.include({
+        sent: [],
+        dead: 'WB_EXPRESSION_FAILED step 2 (fail): no result',
+      });
+      expect(run.stored.entries()).to.deep.equal({});
+      expect(run.later).to.deep.equal([]);
+    });
+
+    it('has the attempt made again when it may heal', async () => {
+      let away = true;
+      const heals: Mediator = {
+        ...fails,
+        prepare: () => ({
+          run: (each) => {
+            if (away && each.envelope.key === 'b')
+              throw new WaybillError('WB_PLUGIN_FAILED', 'away', { retryable: true });
+            return each;
+          },
+        }),
+      };
+      const run = await after(['a', 'b', 'c'], [collectAll, heals], ['remember', 'fail']);
+      expect(await rejection(run.advance(1_000))).to.include({ code: 'WB_PLUGIN_FAILED' });
+      away = false;
+      expect(await run.advance(0)).to.deep.equal(['oms {"id":"a"}', 'oms {"id":"b"}', 'oms {"id":"c"}']);
     });
   });
 

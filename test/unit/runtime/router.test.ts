@@ -9,8 +9,8 @@ import { Control } from '../../../src/runtime/control.ts';
 import { LiveTables } from '../../../src/runtime/live-tables.ts';
 import { ProcessResources } from '../../../src/runtime/resources.ts';
 import { Router } from '../../../src/runtime/router.ts';
-import { NoStates } from '../../../src/runtime/states.ts';
-import { Collector } from '../../support/collector.ts';
+import { OwnStates } from '../../../src/runtime/states.ts';
+import { all, Collector } from '../../support/collector.ts';
 import { planOf } from '../../support/definitions.ts';
 import { message } from '../../support/messages.ts';
 import { testLog } from '../../support/targets.ts';
@@ -40,6 +40,26 @@ const AFTER = planOf({
   },
 });
 
+const NUMBERED = planOf({
+  bus: 'retail',
+  contracts: {
+    'shop.order.placed@1': {
+      ...ORDER,
+      properties: { id: { type: 'string' }, seq: { type: 'integer' }, n: { type: 'string' } },
+      required: ['id', 'seq', 'n'],
+    },
+    'oms.order.create@1': { ...ORDER, properties: { id: { type: 'string' }, n: { type: 'number' } } },
+  },
+  services: { shop: { publishes: ['shop.order.placed@1'] }, oms: { receives: ['oms.order.create@1'] } },
+  routes: {
+    numbered: `from: shop.order.placed@1
+steps:
+  - resequence: { sequence: data.seq, timeout: 1h }
+  - map: { to: oms.order.create@1, set: { id: data.id, n: number(data.n) } }
+to: oms`,
+  },
+});
+
 describe('the router', () => {
   let folder = '';
   let transport: Transport;
@@ -60,6 +80,8 @@ describe('the router', () => {
     folder = await mkdtemp(join(tmpdir(), 'waybill-'));
     transport = await openEmbedded({ folder, bus: 'retail', clock: systemClock, log: testLog });
     await apply(BEFORE);
+    const { state } = transport;
+    if (state === undefined) throw new Error('the transport has no states');
     router = new Router(BEFORE, {
       tables: new LiveTables({ settings: new Map(), clock: systemClock, log: testLog }),
       transport,
@@ -68,7 +90,7 @@ describe('the router', () => {
       planOf: () => Promise.resolve(BEFORE),
       resources: new ProcessResources(),
       control: new Control(),
-      states: new NoStates(),
+      states: new OwnStates(state),
     });
     await router.start();
   });
@@ -103,5 +125,21 @@ describe('the router', () => {
       { to: { endpoint: 'router' }, message: message({ type: 'shop.cart.abandoned', data: { id: 'c' }, key: 'c' }) },
     ]);
     await until('the parking lot', async () => (await transport.parked.count()) === 1);
+  });
+
+  it('lets go on what a bad message was released with, which alone is the dead letter', async () => {
+    await apply(NUMBERED);
+    await router.update(NUMBERED);
+    const nth = (seq: number, n: string) =>
+      message({ id: String(seq), type: 'shop.order.placed', data: { id: 'o', seq, n }, key: 'o' });
+    const sent = [nth(2, 'none'), nth(3, '3'), nth(1, '1'), nth(4, '4')];
+    await transport.send(sent.map((each) => ({ to: 'bus' as const, message: each })));
+    const oms = await Collector.start(transport, 'oms');
+    const came = await oms.atLeast(3);
+    expect(came.map(({ message: { envelope } }) => envelope.causationId)).to.deep.equal(['1', '3', '4']);
+    await until('the dead letter', async () => (await transport.dead.count()) === 1);
+    const [letter] = await all(transport.dead.list());
+    expect(letter).to.include({ endpoint: 'route.numbered', code: 'WB_EXPRESSION_FAILED', route: 'numbered' });
+    expect(letter?.message.envelope).to.include({ causationId: '2', key: 'o' });
   });
 });

@@ -107,9 +107,22 @@ describe('states in the store of the transport', () => {
 
   it('take back what was written, and change nothing then', async () => {
     const first = begin('1');
+    const forget = first.mark();
     await add(first);
-    first.forget();
+    forget();
     expect(await ended(first)).not.to.have.property('unit');
+  });
+
+  it('take back what was written since a mark, and keep what was before', async () => {
+    const first = begin('1');
+    await add(first);
+    const forget = first.mark();
+    await add(first);
+    await add(first, OTHER);
+    forget();
+    await ended(first);
+    expect((await begin('2').read(REF))?.state).to.equal(1);
+    expect(await begin('3').read(OTHER)).to.equal(undefined);
   });
 
   it('write nothing for a state that there was not and is not', async () => {
