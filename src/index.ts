@@ -43,6 +43,7 @@ export type { Grant } from './ports/grants.ts';
 export type * from './ports/history.ts';
 export type { Log } from './ports/log.ts';
 export type * from './ports/topology.ts';
+export { pauseText } from './ports/topology.ts';
 export type * from './ports/transport.ts';
 export type { ApplyPartOptions } from './runtime/applier.ts';
 export type { Host } from './runtime/host.ts';

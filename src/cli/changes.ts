@@ -8,6 +8,7 @@ import {
   type Proposal,
   partFile,
   partsOf,
+  pauseText,
   type Survey,
 } from '../index.ts';
 import { count, type Terminal } from './terminal.ts';
@@ -18,6 +19,8 @@ export interface Changes {
   readonly differences: readonly Difference[];
   /** Of what the transport holds. */
   readonly survey: Survey;
+  /** What people paused, and ends with its endpoint. */
+  readonly endingPauses: Proposal['endingPauses'];
   /** The other parts of the bus, as applied. */
   readonly others: readonly OtherPart[];
 }
@@ -38,6 +41,7 @@ export async function changesBy(host: Host, proposal: Proposal, checked: Checked
   return {
     differences: await changesOf(proposal),
     survey: await host.transport.survey(proposal.manifest),
+    endingPauses: proposal.endingPauses,
     others: parts.map((part) => {
       const { name, edition, appliedAt, appliedBy } = part;
       return { name, edition, appliedAt, appliedBy, pulled: pulledOf(part, checked) };
@@ -53,12 +57,12 @@ function pulledOf(part: ManifestPart, { pulled }: CheckedConfiguration): OtherPa
 }
 
 /** As JSON: `differences` as they are, and what the transport would do. */
-export function changesData({ differences, survey, others }: Changes): object {
-  return { differences, transport: survey.changes, drift: survey.drift ?? null, parts: others };
+export function changesData({ differences, survey, endingPauses, others }: Changes): object {
+  return { differences, transport: survey.changes, drift: survey.drift ?? null, endingPauses, parts: others };
 }
 
 export function printChanges(terminal: Terminal, changes: Changes, heading: string): void {
-  const { differences, survey, others } = changes;
+  const { differences, survey, endingPauses, others } = changes;
   printParts(terminal, others);
   if (!changesNothing(changes)) terminal.print(heading);
   const colors = { added: 'green', changed: 'yellow', removed: 'red' } as const;
@@ -68,6 +72,10 @@ export function printChanges(terminal: Terminal, changes: Changes, heading: stri
   for (const { action, what, name, note } of survey.changes) {
     const [sign, color] = signs[action];
     terminal.print(`  ${terminal.style(color, `${sign} ${what} ${name}`)}${note === undefined ? '' : ` (${note})`}`);
+  }
+  for (const [endpoint, pause] of Object.entries(endingPauses)) {
+    const text = `! ${endpoint} is paused ${pauseText(pause)}; that ends with it, also for what still waits there`;
+    terminal.print(`  ${terminal.style('yellow', text)}`);
   }
   if (survey.drift === undefined || survey.drift.length === 0) return;
   terminal.print('on the transport, and of no plan:');

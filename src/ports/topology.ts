@@ -41,7 +41,7 @@ export interface Manifest {
   readonly definition: unknown;
   /** What each repository of the bus applied. Absent in what was applied before there were parts: then all is the part `main`. */
   readonly parts?: readonly ManifestPart[];
-  /** What people paused, by the name of the endpoint. An apply leaves it as it is. Absent where it is nothing. */
+  /** What people paused, by the name of the endpoint. An apply leaves it as it is, and ends it with its endpoint. Absent where it is nothing. */
   readonly paused?: Readonly<Record<string, Pause>>;
 }
 
@@ -71,10 +71,26 @@ export function withPause(manifest: Manifest, endpoint: string, pause: Pause | u
   return Object.keys(paused).length === 0 ? same : { ...same, paused };
 }
 
-/** A new manifest with what was paused before, of the endpoints that there still are. */
+/** `by kim, 2026-01-01T00:00:00Z: the supplier is away` */
+export function pauseText({ at, by, reason }: Pause): string {
+  return `by ${by}, ${at}${reason === undefined ? '' : `: ${reason}`}`;
+}
+
+/**
+ * A new manifest with what was paused before, of the endpoints that there still are. The others are `endingPauses`: kept, they would
+ * have an endpoint that comes back months later take nothing, for a reason that nobody remembers.
+ */
 export function keepPauses(manifest: Manifest, before: Manifest | undefined): Manifest {
   const { paused: _, ...same } = manifest;
-  const names = new Set(manifest.topology.endpoints.map(({ name }) => name));
-  const paused = Object.fromEntries(Object.entries(before?.paused ?? {}).filter(([name]) => names.has(name)));
+  const ending = endingPauses(manifest, before);
+  const paused = Object.fromEntries(
+    Object.entries(before?.paused ?? {}).filter(([name]) => !Object.hasOwn(ending, name)),
+  );
   return Object.keys(paused).length === 0 ? same : { ...same, paused };
+}
+
+/** Of what was paused before, what ends with its endpoint once `manifest` is applied; whoever applies it is to be told. */
+export function endingPauses({ topology }: Manifest, before: Manifest | undefined): Readonly<Record<string, Pause>> {
+  const names = new Set(topology.endpoints.map(({ name }) => name));
+  return Object.fromEntries(Object.entries(before?.paused ?? {}).filter(([name]) => !names.has(name)));
 }

@@ -2,6 +2,7 @@ import { MAIN_PART } from '../config/definition.ts';
 import { WaybillError } from '../errors.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { Clock } from '../ports/clock.ts';
+import type { Log } from '../ports/log.ts';
 import type { ApplyResult, Transport } from '../ports/transport.ts';
 import type { CurrentPlan } from './current-plan.ts';
 import type { Follower } from './follower.ts';
@@ -22,6 +23,7 @@ export interface ApplierParts {
   readonly router: HostedRouter;
   readonly transport: Transport;
   readonly clock: Clock;
+  readonly log: Log;
 }
 
 /** How often somebody else may be quicker before `apply` gives up. */
@@ -63,8 +65,17 @@ export class Applier {
         continue;
       }
       follower.settled();
+      if (options.onProposal === undefined) this.#sayEnding(proposal);
       await router.update(plan);
       return result;
+    }
+  }
+
+  /** Where nobody was shown the proposal. */
+  #sayEnding({ endingPauses }: Proposal): void {
+    for (const [endpoint, pause] of Object.entries(endingPauses)) {
+      const text = 'the endpoint is gone, and its pause with it, also for what still waits there';
+      this.#parts.log.warn({ endpoint, ...pause }, text);
     }
   }
 

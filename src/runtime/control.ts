@@ -1,4 +1,4 @@
-import type { Manifest, Pause } from '../ports/topology.ts';
+import { type Manifest, type Pause, pauseText } from '../ports/topology.ts';
 
 /** What can be paused: a `Dispatcher` is one. */
 export interface Pausable {
@@ -38,9 +38,4 @@ export class Control {
       this.#listeners.delete(look);
     };
   }
-}
-
-/** `by kim, 2026-01-01T00:00:00Z: the supplier is away` */
-function pauseText({ at, by, reason }: Pause): string {
-  return `by ${by}, ${at}${reason === undefined ? '' : `: ${reason}`}`;
 }

@@ -92,7 +92,7 @@ export class Host implements AsyncDisposable {
     this.#standings = standings;
     this.#router = router;
     this.#follower = follower;
-    this.#applier = new Applier({ current, follower, router, transport, clock });
+    this.#applier = new Applier({ current, follower, router, transport, clock, log });
     this.#pauses = new Pauses({ current, transport, clock, log });
     this.#unsubscribe.push(
       transport.onManifest((manifest) => {

@@ -4,7 +4,7 @@ import { didYouMean } from '../nearest.ts';
 import { editionOf } from '../plan/edition.ts';
 import { partDefinitionOf, partsOf } from '../plan/parts.ts';
 import type { Plan } from '../plan/plan.ts';
-import type { Manifest, ManifestPart } from '../ports/topology.ts';
+import { endingPauses, type Manifest, type ManifestPart, type Pause } from '../ports/topology.ts';
 import type { OwnPart } from './own-part.ts';
 
 /** What the bus would be after `apply`. */
@@ -13,6 +13,8 @@ export interface Proposal {
   readonly before: Manifest | undefined;
   readonly manifest: Manifest;
   readonly plan: Plan;
+  /** What people paused, by the name of the endpoint, and is not paused any more when its endpoint comes back: it goes. */
+  readonly endingPauses: Readonly<Record<string, Pause>>;
 }
 
 export interface ProposalOptions {
@@ -65,7 +67,7 @@ export async function proposalOf(
     definition,
     parts,
   };
-  return { before, manifest, plan };
+  return { before, manifest, plan, endingPauses: endingPauses(manifest, before) };
 }
 
 function definitionOf({ name, definition }: ManifestPart): PartDefinition {

@@ -71,6 +71,27 @@ describe('the command line', function () {
     expect((await call('stats')).stdout).not.to.contain('paused');
   });
 
+  it('says which pause ends with its endpoint, before it is applied and when it is', async () => {
+    const route = BUS['routes/orders.yaml'];
+    await using folder = await workFolder({ ...BUS, 'routes/orders.yaml': `isolate: true\n${route}` });
+    const call = (...args: string[]): Promise<Ran> => waybill({ cwd: folder.path }, ...args);
+    expect((await call('apply')).code).to.equal(0);
+    expect((await call('pause', 'orders', '--reason', 'moving')).code).to.equal(0);
+    expect((await call('pause', 'oms')).code).to.equal(0);
+    await folder.write('routes/orders.yaml', route);
+    const line = /^ {2}! route\.orders is paused by .*: moving; that ends with it, also for what still waits there$/m;
+    expect((await call('plan')).stdout)
+      .to.match(line)
+      .and.not.contain('oms is paused');
+    expect((await call('stats')).stdout).to.match(/route\.orders .*paused by .*: moving/);
+    expect((await call('apply')).stdout).to.match(line);
+    await folder.write('routes/orders.yaml', `isolate: true\n${route}`);
+    expect(json(await call('apply', '--json'))[0]).to.deep.include({ endingPauses: {} });
+    expect(json(await call('stats', '--json'))[0])
+      .to.have.property('paused')
+      .that.has.all.keys('oms');
+  });
+
   it('says its version, and what is wrong with a call', async () => {
     await using folder = await workFolder();
     const call = (...args: string[]): Promise<Ran> => waybill({ cwd: folder.path }, ...args);

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -46,6 +46,29 @@ describe('a host', () => {
     expect(host.transport.status().owner).to.equal(false);
     await host.host();
     expect(await owner.manifest()).to.have.property('edition', host.plan.edition);
+  });
+
+  it('says which pause ends with its endpoint where nobody is shown what it applies', async () => {
+    const said: string[] = [];
+    const warn = (fields: object, text: string): void => {
+      said.push(`${text} ${JSON.stringify(fields)}`);
+    };
+    const host = await openBus({ config: folder, log: { ...testLog, warn } });
+    opened.push(host);
+    const route =
+      'from: shop.cart.abandoned@1\nsteps:\n  - map: { to: oms.order.accepted@1, set: { id: data.id } }\nto: mail\n';
+    await writeFile(join(folder, 'routes', 'carts.yaml'), `isolate: true\n${route}`);
+    await host.change(await planHere(), 'tests');
+    await host.pause('carts', 'kim', 'moving');
+    await host.pause('mail', 'kim');
+    said.length = 0;
+    await writeFile(join(folder, 'routes', 'carts.yaml'), route);
+    await host.change(await planHere(), 'tests');
+    expect(said).to.have.lengthOf(1);
+    expect(said[0]).to.match(
+      /^the endpoint is gone, and its pause with it.*"endpoint":"route.carts".*"reason":"moving"/,
+    );
+    expect((await host.transport.manifest())?.paused).to.have.all.keys('mail');
   });
 
   it('runs the router once it takes the folder over', async () => {
