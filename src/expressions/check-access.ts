@@ -4,13 +4,20 @@ import { needs, textOf } from './check-operators.ts';
 import { checkVariable } from './check-variables.ts';
 import { type AbsentPlace, always, type Checked, type Checking, type Scope } from './checking.ts';
 import { AN_INDEX } from './functions/kinds.ts';
-import { type FieldNode, type IndexNode, joinField, pathOf } from './syntax.ts';
+import { type FieldNode, type IndexNode, joinField, type Node, pathOf } from './syntax.ts';
 import { DYN, describeType, membersOf, type Type, withoutNull } from './types.ts';
 
 export function checkField(checking: Checking, node: FieldNode, scope: Scope): Checked {
   const of = node.of.kind === 'name' ? checkVariable(checking, node.of, scope) : checking.check(node.of, scope);
   const [type, chained] = of.type.kind === 'optional' ? [of.type.of, true] : [of.type, false];
-  return access(checking, node, fieldOf(type, node.name), of, type, node.optional || chained, scope);
+  return access(checking, node, fieldAt(checking, node, type, scope), of, type, node.optional || chained, scope);
+}
+
+function fieldAt(checking: Checking, { of, name }: FieldNode, type: Type, scope: Scope): Access {
+  const found = fieldOf(type, name);
+  const isVariable = of.kind === 'name' && of.name === 'vars' && !scope.locals.has('vars');
+  // What an earlier step says of itself is the fault to mend.
+  return !found.found && isVariable && checking.env.moreVars === true ? { found: true, type: DYN } : found;
 }
 
 export function checkIndex(checking: Checking, node: IndexNode, scope: Scope): Checked {
@@ -87,7 +94,24 @@ function notDeclared(checking: Checking, path: string, node: FieldNode): string 
   if (path.startsWith('meta')) return `${path} is not an attribute of messages`;
   if (node.of.kind === 'name' && node.of.name === 'vars') return `${path} is not set by an earlier step`;
   if (path.startsWith('vars')) return `${path} is not declared by the step that sets it`;
-  return `${path} is not in ${checking.env.dataName}`;
+  return `${path} is not in ${declaredBy(checking, node)}`;
+}
+
+/** Where what is read is declared: with the data, or with the table that it was looked up in. */
+function declaredBy({ env }: Checking, node: Node): string {
+  const table = tableOf(node);
+  if (table === undefined) return env.dataName;
+  return env.lookups?.contract?.(table) ?? `the table ${table}`;
+}
+
+function tableOf(node: Node): string | undefined {
+  if (node.kind === 'field' || node.kind === 'index') return tableOf(node.of);
+  if (node.kind !== 'call') return undefined;
+  const [first] = node.args;
+  if (first === undefined) return undefined;
+  // `lookup('countries', code).orValue(...)`, `first(lookup('countries', code).towns)`
+  if (node.name !== 'lookup') return tableOf(first);
+  return first.kind === 'literal' && typeof first.value === 'string' ? first.value : undefined;
 }
 
 function absenceAt(checking: Checking, node: FieldNode | IndexNode, why: Absence): AbsentPlace {
@@ -101,7 +125,7 @@ function absenceAt(checking: Checking, node: FieldNode | IndexNode, why: Absence
       const where =
         text.startsWith('meta') || text.startsWith('vars')
           ? 'may be absent'
-          : `is optional in ${checking.env.dataName}`;
+          : `is optional in ${declaredBy(checking, node)}`;
       return { start, end, message: `${text} ${where}`, fix: `write ${optional} to leave it out, or ${defaulted}` };
     }
     case 'null':

@@ -12,6 +12,8 @@ export interface ExpressionEnv {
   readonly dataName: string;
   /** What earlier steps added. @default none */
   readonly vars?: Readonly<Record<string, Type>>;
+  /** Whether there may be others, of which nothing is known: an earlier step is at fault. @default false */
+  readonly moreVars?: boolean;
   /** Whether there is `meta`; casts see only data. @default true */
   readonly meta?: boolean;
   /** Tables for `lookup`. @default none */

@@ -127,6 +127,7 @@ function rulesOf(options: Static<typeof RoutingSlipOptions>, scope: StepScope): 
   const named = Object.entries(options.stops);
   checkPatience(options.attempts, timeoutMs, scope);
   checkNames(named, scope);
+  if (slip !== undefined) warnOfMissing(slip, Object.keys(options.stops), scope);
   // Each may see what others answered, whose order is not known, so all of it may be absent.
   for (const [name, stop] of named) addAnswer(name, stop, scope, true);
   const stops = named.map(([name, stop]): [string, Visit] | undefined => {
@@ -161,6 +162,18 @@ function checkNames(named: readonly (readonly [string, Static<typeof Stop>])[], 
   }
 }
 
+/** Where it is known what the slip can name. */
+function warnOfMissing(slip: CompiledExpression, stops: readonly string[], scope: StepScope): void {
+  const missing = scope.textsOf(slip)?.filter((name) => !stops.includes(name)) ?? [];
+  const [first] = missing;
+  if (first === undefined) return;
+  scope.warn(['slip'], {
+    code: 'WB_SLIP_UNKNOWN',
+    message: `${slip.source} may name ${missing.join(', ')}, which ${missing.length === 1 ? 'is no stop' : 'are no stops'}: such a message is a dead letter`,
+    fix: didYouMean(first, stops) ?? `add stops: ${first}: { service: ..., type: ... }`,
+  });
+}
+
 function addAnswer(
   name: string,
   { service, type, as }: Static<typeof Stop>,
@@ -170,7 +183,8 @@ function addAnswer(
   if (as === undefined) return;
   checkVariableName('routing-slip', as, ['stops', name, 'as'], scope);
   const asked = scope.asks(service, type, ['stops', name, 'type']);
-  if (asked !== undefined) scope.adds(as, { type: asked.answer.ref }, optional);
+  // Of a stop that is at fault others have nothing to say.
+  scope.adds(as, asked === undefined ? { plain: 'any' } : { type: asked.answer.ref }, optional);
 }
 
 /** @param uncertain it may have to undo what was not answered, so that there is no answer to see */

@@ -7,6 +7,7 @@ import { pause, systemClock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
 import { ExportFaults } from './export-faults.ts';
 import { openLog } from './log.ts';
+import { tellEndpoints } from './otlp-endpoint.ts';
 import { followParents } from './sampling.ts';
 
 /** How long the last spans may take to leave when the process ends. @unit milliseconds */
@@ -81,6 +82,7 @@ async function start(options: TelemetryOptions): Promise<Telemetry> {
   let shutdown: () => Promise<void>;
   // Who asks for nothing but what Prometheus takes sends nothing anywhere.
   if (telemetryAsked() || exporter === undefined) {
+    tellEndpoints(process.env, log);
     const sdk = new Sdk({
       serviceName,
       // Not that of the process: its command line may hold the url of a broker, with a password.

@@ -193,6 +193,7 @@ function compileStep(
   const before = faults.added;
   const type = scope.contract.ref;
   const step = mediator.prepare(options, scope.at(path, id));
+  if (step === undefined || faults.added > before) scope.doubt();
   if (step !== undefined) {
     const { mixes = false } = mediator;
     return [{ id, label: `step ${String(index + 1)} (${use})`, type, step, mixes, ...formOf(mediator) }];
@@ -200,6 +201,8 @@ function compileStep(
   // A mediator that fails without a word must not be left out of the route.
   if (faults.added === before && !scope.lost)
     faults.add({ code: 'WB_MEDIATOR_OPTION', message: `${use} cannot be prepared`, file, path });
+  // A plugin may have stopped before it said what it makes of the data.
+  if (origin !== undefined && scope.contract.ref === type) scope.lose();
   return [];
 }
 

@@ -16,7 +16,6 @@ import {
   NUMBER,
   TEXT,
   type Type,
-  unionOf,
 } from '../expressions/types.ts';
 import type { TypeRef } from '../message.ts';
 import { didYouMean } from '../nearest.ts';
@@ -32,6 +31,7 @@ import type { ArrivalContext } from './destinations.ts';
 import type { FaultSink } from './faults.ts';
 import type { Expectation, FlowExit } from './flow.ts';
 import { FlowExits } from './flow-exits.ts';
+import { elementOf, mayBeList, textsIn } from './items.ts';
 import { lookupsOf } from './lookups.ts';
 import { sourceOf } from './source.ts';
 
@@ -61,6 +61,7 @@ export class FlowScope {
   #contract: Contract;
   #data: Type;
   #lost = false;
+  #doubted = false;
 
   constructor(start: Contract, route: string, context: ScopeContext) {
     this.#route = route;
@@ -99,6 +100,11 @@ export class FlowScope {
     this.#lost = true;
   }
 
+  /** A step is at fault, and may have added variables: what later ones say of such is no fault of theirs. */
+  doubt(): void {
+    this.#doubted = true;
+  }
+
   /** What a mediator sees, whose options stand at `path` of the route's file. @param step the id of its step */
   at(path: DocumentPath, step = ''): StepScope {
     return {
@@ -125,8 +131,13 @@ export class FlowScope {
       adds: (name, value, optional = false) => {
         this.#adds(name, value, optional);
       },
+      textsOf: (list) => textsIn(this.#types.get(list) ?? DYN),
       fault: (at, fault) => {
         this.#fault([...path, ...at], fault);
+      },
+      warn: (at, warning) => {
+        const { file, warnings } = this.#context;
+        warnings.add({ ...warning, file, path: [...path, ...at] });
       },
     };
   }
@@ -267,6 +278,7 @@ export class FlowScope {
       data: this.#data,
       dataName: this.#contract.ref,
       vars: this.#vars,
+      moreVars: this.#doubted,
       ...(lookups !== undefined && { lookups }),
     };
   }
@@ -277,15 +289,4 @@ function withoutRequired(schema: unknown): unknown {
   if (typeof schema !== 'object' || schema === null) return schema;
   const { required: _, ...rest } = { required: [], ...schema };
   return rest;
-}
-
-function mayBeList(type: Type): boolean {
-  return membersOf(type.kind === 'optional' ? type.of : type).some(({ kind }) => kind === 'list' || kind === 'dyn');
-}
-
-function elementOf(list: Type): Type {
-  const of = list.kind === 'optional' ? list.of : list;
-  return unionOf(
-    membersOf(of).map((member) => (member.kind === 'list' ? unionOf([...member.first, member.items]) : DYN)),
-  );
 }

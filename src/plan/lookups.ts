@@ -9,11 +9,13 @@ import { sourceOf, tableNames } from './source.ts';
 export function lookupsOf(sources: Definition['sources'], contracts: Contracts): Lookups | undefined {
   const tables = tableNames(sources);
   if (tables.length === 0) return undefined;
+  const rowOf = (table: string) => contracts.get(sourceOf(table, sources[table])?.response ?? '');
   return {
     tables,
     type: (table) => {
-      const row = contracts.get(sourceOf(table, sources[table])?.response ?? '');
+      const row = rowOf(table);
       return row === undefined ? DYN : typeFromSchema(row.schema);
     },
+    contract: (table) => rowOf(table)?.ref,
   };
 }

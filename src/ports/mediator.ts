@@ -101,7 +101,11 @@ export interface StepScope {
   becomes(type: TypeRef, at: Path): void;
   /** From here on expressions may say `vars.<name>`. `optional`: it may be absent, so that who reads it has to say what then. */
   adds(name: string, value: Added, optional?: boolean): void;
+  /** All texts that the items of a list can be, where its contract or the expression says so. @param list of the kind `list` */
+  textsOf(list: CompiledExpression): readonly string[] | undefined;
   fault(at: Path, fault: Omit<Fault, 'at'>): void;
+  /** Something that works, but that somebody should know: `waybill check` tells it. */
+  warn(at: Path, warning: Omit<Fault, 'at'>): void;
 }
 
 export interface StepSource {

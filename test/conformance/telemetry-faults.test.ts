@@ -54,4 +54,15 @@ describe('a collector of telemetry', () => {
     expect(done).to.equal(20);
     expect(said.split(DOES_NOT_LEAVE)).to.have.length(2);
   });
+
+  it('whose address has no scheme is told at start, with its variable and what to write', async () => {
+    await using folder = await workFolder();
+    await writeTraced(folder.path, { bus: 'retail', transport: 'embedded:.waybill' });
+    const env = { OTEL_EXPORTER_OTLP_ENDPOINT: 'collector:4318' };
+    await using router = await Called.start(['run', '--json'], { cwd: folder.path, env });
+    await router.says('"started"');
+    expect(router.stderr).to.contain('OTEL_EXPORTER_OTLP_ENDPOINT is no http:// or https:// URL');
+    expect(router.stderr).to.contain('write http://collector:4318');
+    expect((await router.stop('SIGTERM')).code).to.equal(0);
+  });
 });

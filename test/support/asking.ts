@@ -44,14 +44,18 @@ export function waysOf(steps: string): readonly unknown[] {
   return planOf(sketch(steps)).routes[0]?.to ?? [];
 }
 
-/** The faults of a route with these steps, each as `code path: message`. */
-export function askingFaults(steps: string): string[] {
+/** The faults of a route with these steps, or what it is warned of, each as `code path: message`. */
+export function askingFaults(
+  steps: string,
+  what: 'faults' | 'warnings' = 'faults',
+  contracts: DefinitionSketch['contracts'] = {},
+): string[] {
   const places: string[] = [];
-  const { faults } = compilePlan(definition(sketch(steps)), {
+  const found = compilePlan(definition(sketch(steps, contracts)), {
     locate: (file, path) => {
       places.push(path.slice(1).join('/'));
       return { file, line: places.length };
     },
   });
-  return faults.map(({ code, message: text, at }) => `${code} ${places[(at?.line ?? 0) - 1] ?? ''}: ${text}`);
+  return found[what].map(({ code, message: text, at }) => `${code} ${places[(at?.line ?? 0) - 1] ?? ''}: ${text}`);
 }

@@ -45,6 +45,8 @@ export interface Lookups {
   readonly tables: readonly string[];
   /** @default anything */
   type?(table: string): Type;
+  /** The contract of its rows, for messages. @default the table is named instead */
+  contract?(table: string): string | undefined;
 }
 
 /** A kind of argument: what the checker accepts for it, and how its values are known at run time. */

@@ -9,7 +9,11 @@ const env: ExpressionEnv = {
   data: typeFromSchema(order),
   dataName: 'shop.order.placed@1',
   vars: { customer: typeFromSchema({ type: 'object', required: ['name'], properties: { name: { type: 'string' } } }) },
-  lookups: { tables: ['countries'] },
+  lookups: {
+    tables: ['countries', 'towns'],
+    type: () => typeFromSchema({ type: 'object', properties: { name: { type: 'string' } } }),
+    contract: (table) => (table === 'countries' ? 'geo.country@1' : undefined),
+  },
 };
 
 type Kind = 'predicate' | 'value';
@@ -50,6 +54,18 @@ describe('checking an expression', () => {
       'l.quantty',
       'l.quantty is not in shop.order.placed@1',
       'did you mean l.quantity?',
+    ]);
+    fails('value', "lookup('countries', 'DE').orValue(data.shipTo).nme", [
+      code,
+      "lookup('countries', 'DE').orValue(data.shipTo).nme",
+      "lookup('countries', 'DE').orValue(data.shipTo).nme is not in geo.country@1",
+      "did you mean lookup('countries', 'DE').orValue(data.shipTo).name?",
+    ]);
+    fails('value', "lookup('towns', data.shipTo.country).nme", [
+      code,
+      "lookup('towns', data.shipTo.country).nme",
+      "lookup('towns', data.shipTo.country).nme is not in the table towns",
+      "did you mean lookup('towns', data.shipTo.country).name?",
     ]);
     fails('value', 'meta.tme', [
       code,

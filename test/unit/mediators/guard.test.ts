@@ -183,6 +183,12 @@ describe('the guard around plugins', () => {
     expect(faultOf(geo(() => ({ run: 5 })))).to.contain('prepare() gave no step with run()');
     expect(faultOf(geo(() => ({ run: () => undefined }), 'io'))).to.contain('no step with perform()');
     expect(faultOf(geo(() => undefined))).to.equal('WB_MEDIATOR_OPTION geo cannot be prepared');
+    // What it would have made of the data is not known, so later steps are not blamed.
+    const r = 'from: shop.item@1\nsteps: [{ geo: { at: [1] } }, { filter: data.nothing == 1 }]\nto: oms';
+    const later = { ...sketch(), routes: { r } };
+    expect(
+      compilePlan(definition(later), { mediators: [...MEDIATORS, broken] }).faults.map(({ code }) => code),
+    ).to.deep.equal(['WB_PLUGIN_FAILED']);
   });
 
   it('tries again what says that it is retryable, whichever copy of Waybill its error is of', async () => {

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { WaybillError } from '../../../src/errors.ts';
 import { askingFaults, askingOf } from '../../support/asking.ts';
+import { object, TEXT } from '../../support/definitions.ts';
 import { message } from '../../support/messages.ts';
 import { rejection } from '../../support/rejection.ts';
 import type { RouteRun } from '../../support/route-run.ts';
@@ -247,5 +248,39 @@ describe('routing-slip', () => {
         expect(askingFaults(STEPS.replace(from, to)).join('\n')).to.contain(expected);
       });
     }
+    const named = (slip: string, stops: object = { type: 'string', enum: ['first', 'secnd', 'fourth'] }): string[] =>
+      askingFaults(STEPS.replace('slip: data.?stops.orValue([])', `slip: ${JSON.stringify(slip)}`), 'warnings', {
+        'shop.order.placed@1': object(
+          { id: TEXT, sku: TEXT, 'stops?': { type: 'array', items: stops } },
+          { 'x-key': '/id' },
+        ),
+      }).filter((warning) => warning.startsWith('WB_SLIP_UNKNOWN'));
+
+    it('and warned of, where the slip may name what is no stop', () => {
+      const at = 'WB_SLIP_UNKNOWN 0/routing-slip/slip';
+      const dead = 'such a message is a dead letter';
+      expect(named('data.?stops.orValue([])')).to.deep.equal([
+        `${at}: data.?stops.orValue([]) may name secnd, fourth, which are no stops: ${dead}`,
+      ]);
+      expect(named("data.sku == 'tea' ? ['first', 'last'] : ['third']")).to.deep.equal([
+        `${at}: data.sku == 'tea' ? ['first', 'last'] : ['third'] may name last, which is no stop: ${dead}`,
+      ]);
+      expect(named("['first', 'third']")).to.deep.equal([]);
+      expect(named('data.?stops.orValue([])', { type: 'string', enum: ['first', 'third'] })).to.deep.equal([]);
+      // Any text may be a stop.
+      expect(named('data.?stops.orValue([])', TEXT)).to.deep.equal([]);
+    });
+
+    it('each stop for itself: what others say of the answer of a faulty one is no fault of theirs', () => {
+      const faults = askingFaults(
+        STEPS.replace(
+          'pricing.quote@1\n        set: { sku: data.sku }\n        as',
+          'pricing.quot@1\n        set: { sku: data.sku }\n        as',
+        ),
+      );
+      expect(faults).to.deep.equal([
+        'WB_CONTRACT_UNKNOWN 0/routing-slip/stops/first/type: there is no contract for pricing.quot@1',
+      ]);
+    });
   });
 });

@@ -103,6 +103,22 @@ describe('the plan of a definition', () => {
     expect(faults.map(({ code }) => code)).to.deep.equal(['WB_MEDIATOR_UNKNOWN']);
   });
 
+  it('says nothing of variables that a step that failed may have added, and all else of later steps', () => {
+    const faults = faultsOf({
+      a: `from: shop.order.placed@1
+steps:
+  - enrich: { source: customrs, key: data.id, as: customer }
+  - set: { vars: { sum: data.totl, name: vars.customer.name } }
+  - filter: vars.sum > 1 && has(vars.customer.name) && data.oderId == '1'
+to: oms`,
+    });
+    expect(faults.map(({ code, message }) => `${code} ${message}`)).to.deep.equal([
+      'WB_SOURCE_UNKNOWN there is no source customrs',
+      'WB_EXPRESSION_FIELD data.totl is not in shop.order.placed@1',
+      'WB_EXPRESSION_FIELD data.oderId is not in shop.order.placed@1',
+    ]);
+  });
+
   it('tells a fault that several types of a route share once', () => {
     const faults = faultsOf({ a: 'from: shop.order.*@1\nsteps: [flter: "true"]\nto: oms' });
     expect(faults).to.have.length(1);
