@@ -36,6 +36,11 @@ export interface BusOptions extends ConfigurationOptions {
   /** Of the transport: `embedded:<folder>`, `amqp://...?bus=<name>`, `amqps://...`. What was applied there says the rest. */
   readonly url?: string;
   /**
+   * Whether there has to be a bus at `url`, or at `WAYBILL_URL`, already: an embedded folder that holds none is refused then, as it is,
+   * and not made. For who only looks. @default false
+   */
+  readonly existing?: boolean;
+  /**
    * What steps that remember and inboxes keep their records in: `postgres://...` or `embedded:<folder>`.
    * @default `WAYBILL_STORE`, then `store` of waybill.yaml
    */
@@ -54,6 +59,7 @@ export interface ConnectOptions extends BusOptions {
 const CONNECT_OPTIONS: Names<ConnectOptions> = {
   service: true,
   url: true,
+  existing: true,
   store: true,
   config: true,
   env: true,
@@ -115,13 +121,16 @@ export async function changesOf({ before, plan }: Proposal): Promise<readonly Di
 /**
  * Opens the bus for those who run it or look after it: configuration, then plan, then transport. Applies nothing and runs
  * nothing until asked.
- * @throws WB_CONFIG_FAULTS, WB_CONFIG_NOT_FOUND, WB_OPTION_INVALID, WB_TRANSPORT_URL, WB_TRANSPORT_UNAVAILABLE
+ * @throws WB_CONFIG_FAULTS, WB_CONFIG_NOT_FOUND, WB_OPTION_INVALID, WB_TRANSPORT_URL, WB_TRANSPORT_UNAVAILABLE, WB_STORE_FOLDER
  */
 export async function openBus(options: BusOptions = {}): Promise<Host> {
   const clock = options.clock ?? systemClock;
   const given = options.url ?? (options.config === undefined ? process.env['WAYBILL_URL'] : undefined);
   const setting = given === undefined ? undefined : parseTransportUrl(given, process.cwd());
-  if (options.config === undefined && setting !== undefined && namesBus(setting)) {
+  const there = setting === undefined || (await isThere(setting));
+  if (setting !== undefined && !there && options.existing === true) throw nothingThere(setting);
+  // What is made here only when a configuration is to be put into force there would be left behind empty.
+  if (options.config === undefined && setting !== undefined && there && namesBus(setting)) {
     const host = await openApplied(setting, clock, options.log ?? (await openLog(undefined)), options.store);
     if (host !== undefined) return host;
   }
@@ -172,13 +181,14 @@ export interface Applied {
 /**
  * Reads what is applied where the configuration says, also when the configuration does not fit together: what it lacks may be just
  * what others applied.
- * @throws WB_CONFIG_FAULTS when waybill.yaml itself is faulty, WB_CONFIG_NOT_FOUND, WB_TRANSPORT_URL, WB_TRANSPORT_UNAVAILABLE
+ * @throws WB_CONFIG_FAULTS when waybill.yaml itself is faulty, WB_CONFIG_NOT_FOUND, WB_TRANSPORT_URL, WB_TRANSPORT_UNAVAILABLE, WB_STORE_FOLDER
  */
 export async function fetchApplied(options: BusOptions): Promise<Applied> {
   const { part, settings, faults, root } = await checkConfiguration(options);
   if (part === undefined || settings === undefined) throw new FaultsError(faults);
   const setting = options.url === undefined ? settings.transport : parseTransportUrl(options.url, process.cwd());
   const log = options.log ?? (await openLog(settings.telemetry.log));
+  if (options.url !== undefined && !(await isThere(setting))) throw nothingThere(setting);
   const transport = await openTransport(setting, part, options.clock ?? systemClock, log);
   try {
     return { manifest: await transport.manifest(), root, part: part.part };
@@ -195,6 +205,23 @@ export async function brokerGrants({ definition }: Plan): Promise<readonly Grant
     services: definition.services.map(({ name, user = name, client, publishes, receives }) => {
       return { name, user, plain: client === 'plain', publishes, receives };
     }),
+  });
+}
+
+/** What a broker holds is only known once it is asked. */
+async function isThere(setting: TransportSetting): Promise<boolean> {
+  if (setting.kind !== 'embedded') return true;
+  const { holdsStore } = await import('./adapters/embedded/folder.ts');
+  return holdsStore(folderOf(setting));
+}
+
+function folderOf(setting: TransportSetting): string {
+  return setting.url.reveal().slice('embedded:'.length);
+}
+
+function nothingThere(setting: TransportSetting): WaybillError {
+  return new WaybillError('WB_STORE_FOLDER', `there is no bus in the folder ${folderOf(setting)}`, {
+    fix: 'Name the folder that `transport:` of its waybill.yaml names, as an absolute path or from where you are; `waybill apply` makes one.',
   });
 }
 
@@ -293,7 +320,7 @@ async function openTransport(
   };
   if (setting.kind === 'embedded') {
     const { openEmbedded } = await import('./adapters/embedded/transport.ts');
-    return openEmbedded({ ...shared, folder: url.slice('embedded:'.length) });
+    return openEmbedded({ ...shared, folder: folderOf(setting) });
   }
   const { openRabbit } = await import('./adapters/rabbitmq/transport.ts');
   return openRabbit({ ...shared, url });

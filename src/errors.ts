@@ -106,7 +106,8 @@ export const ERROR_CODES = {
   WB_STEP_UNKNOWN: 'A timer, or a message that waited, belongs to a step that its route no longer has.',
   WB_STORE_BUS: 'The folder of the embedded store belongs to a bus of another name.',
   WB_STORE_CORRUPT: 'The files of the embedded store are damaged.',
-  WB_STORE_FOLDER: 'The folder of the embedded store cannot be used: not a folder, not allowed, or read-only.',
+  WB_STORE_FOLDER:
+    'The folder of the embedded store cannot be used: not a folder, not allowed, read-only, or without a bus where one is looked at.',
   WB_STORE_FOREIGN: 'The folder holds a database that Waybill did not make.',
   WB_STORE_FULL: 'The disk of the embedded store is full.',
   WB_STORE_MISSING: 'What was asked for needs a store, or a store that can do it, and none is configured.',

@@ -1,7 +1,15 @@
-import { type CheckedConfiguration, type Host, watchConfiguration } from '../index.ts';
+import { type CheckedConfiguration, type Host, openBus, watchConfiguration } from '../index.ts';
 import type { ExitName } from './exit-codes.ts';
-import { type HttpOptions, operated, readAddress } from './operations.ts';
-import { type GlobalOptions, operator, showFaults, terminalLog, untilStopped, withConfiguredBus } from './session.ts';
+import { type HttpOptions, observed, operating, readAddress } from './operations.ts';
+import {
+  busOptions,
+  type GlobalOptions,
+  operator,
+  showFaults,
+  soundConfiguration,
+  terminalLog,
+  untilStopped,
+} from './session.ts';
 import { count, type Terminal } from './terminal.ts';
 
 /** The whole bus in one process: applies the configuration, runs the router, and goes on with what is edited. */
@@ -9,32 +17,31 @@ export async function dev(terminal: Terminal, options: GlobalOptions & HttpOptio
   const { http } = options;
   if (http !== undefined) readAddress(http);
   const stopped = untilStopped();
-  return withConfiguredBus<ExitName>(
-    terminal,
-    options,
-    async (host, checked, telemetry) => {
-      await using _operations = await operated(terminal, host, telemetry, http);
-      await host.apply(operator());
-      await host.startRouter();
-      let last = Promise.resolve();
-      const onChange = (next: CheckedConfiguration): void => {
-        last = last
-          .then(() => goOn(terminal, host, next))
-          .catch((error: unknown) => {
-            failed(terminal, error);
-          });
-      };
-      await using _watch = await watchConfiguration(checked.root, env(options), onChange, (error) => {
-        failed(terminal, error);
-      });
-      // Only now: who reads it may edit at once.
-      announce(terminal, host, checked);
-      await stopped;
-      await last;
-      return 'ok';
-    },
-    { log: terminalLog(terminal, 'info'), prometheus: http !== undefined },
-  );
+  const checked = await soundConfiguration(terminal, options);
+  const log = terminalLog(terminal, 'info');
+  return observed<ExitName>({ service: 'waybill', log, prometheus: http !== undefined }, async (telemetry) => {
+    await using operations = await operating(terminal, telemetry, http);
+    await using host = await openBus({ ...busOptions(options), config: checked.root, log });
+    using _observed = operations.observe(host);
+    await host.apply(operator());
+    await host.startRouter();
+    let last = Promise.resolve();
+    const onChange = (next: CheckedConfiguration): void => {
+      last = last
+        .then(() => goOn(terminal, host, next))
+        .catch((error: unknown) => {
+          failed(terminal, error);
+        });
+    };
+    await using _watch = await watchConfiguration(checked.root, env(options), onChange, (error) => {
+      failed(terminal, error);
+    });
+    // Only now: who reads it may edit at once.
+    announce(terminal, host, checked);
+    await stopped;
+    await last;
+    return 'ok';
+  });
 }
 
 /** A faulty edit leaves the running plan in place. */

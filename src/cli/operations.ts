@@ -60,31 +60,51 @@ async function start(options: TelemetryOptions): Promise<Telemetry | undefined> 
   }
 }
 
-/** Tells the figures of the bus, and serves them with its health where an address says so; until what it gives is disposed of. */
-export async function operated(
+/** The health and the figures of a command, from before it opens its bus until it has closed it. */
+export interface Operating extends AsyncDisposable {
+  /** Tells of this bus, until what it gives is disposed of. */
+  observe(host: Host): Disposable;
+}
+
+/**
+ * Serves health and figures where an address says so. To be called before the bus is opened: an address that is taken is told before
+ * anything was owned or started.
+ * @throws WB_OPTION_INVALID
+ */
+export async function operating(
   terminal: Terminal,
-  host: Host,
   telemetry: Telemetry | undefined,
   http: string | undefined,
-): Promise<AsyncDisposable> {
-  const unobserve = telemetry === undefined ? (): void => undefined : observeBus(host);
-  if (http === undefined) {
-    return {
-      [Symbol.asyncDispose]() {
-        unobserve();
-        return Promise.resolve();
-      },
-    };
-  }
-  const address = readAddress(http);
-  const scrape = telemetry?.scrape ?? NO_FIGURES;
-  const operations = await serveOperations({ ...address, of: host, scrape });
-  terminal.data({ event: 'http', host: address.host ?? '127.0.0.1', port: operations.port });
-  terminal.print(`http://${address.host ?? '127.0.0.1'}:${String(operations.port)} serves /live, /ready and /metrics`);
+): Promise<Operating> {
+  let host: Host | undefined;
+  const operations = http === undefined ? undefined : await serve(terminal, telemetry, http, () => host);
   return {
+    observe(open) {
+      host = open;
+      const unobserve = telemetry === undefined ? undefined : observeBus(open);
+      return {
+        [Symbol.dispose]() {
+          host = undefined;
+          unobserve?.();
+        },
+      };
+    },
     async [Symbol.asyncDispose]() {
-      unobserve();
-      await operations[Symbol.asyncDispose]();
+      await operations?.[Symbol.asyncDispose]();
     },
   };
+}
+
+async function serve(
+  terminal: Terminal,
+  telemetry: Telemetry | undefined,
+  http: string,
+  of: () => Host | undefined,
+): Promise<AsyncDisposable> {
+  const address = readAddress(http);
+  const { host = '127.0.0.1' } = address;
+  const operations = await serveOperations({ ...address, of, scrape: telemetry?.scrape ?? NO_FIGURES });
+  terminal.data({ event: 'http', host, port: operations.port });
+  terminal.print(`http://${host}:${String(operations.port)} serves /live, /ready and /metrics`);
+  return operations;
 }

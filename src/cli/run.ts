@@ -1,6 +1,6 @@
 import { type Host, openBus } from '../index.ts';
 import type { ExitName } from './exit-codes.ts';
-import { type HttpOptions, observed, operated, readAddress } from './operations.ts';
+import { type HttpOptions, observed, operating, readAddress } from './operations.ts';
 import { type GlobalOptions, soundConfiguration, untilStopped } from './session.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -13,12 +13,13 @@ export async function run(terminal: Terminal, options: GlobalOptions & HttpOptio
   const own =
     url !== undefined && config === undefined ? undefined : (await soundConfiguration(terminal, options)).root;
   return observed<ExitName>({ service: 'waybill-router', prometheus: http !== undefined }, async (telemetry) => {
+    await using operations = await operating(terminal, telemetry, http);
     await using host = await openBus({
       ...(env === undefined ? {} : { env }),
       ...(url === undefined ? {} : { url }),
       ...(own === undefined ? {} : { config: own }),
     });
-    await using _operations = await operated(terminal, host, telemetry, http);
+    using _observed = operations.observe(host);
     await host.startRouter();
     announce(terminal, host);
     await stopped;

@@ -10,7 +10,6 @@ import {
   type Plan,
   showFault,
 } from '../index.ts';
-import type { Telemetry, TelemetryOptions } from '../telemetry.ts';
 import { observed } from './operations.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -22,7 +21,10 @@ export interface GlobalOptions {
   readonly url?: string;
 }
 
-/** Opens the bus as a client does (`--url`, `--config`, WAYBILL_URL, the nearest waybill.yaml), and closes it again whatever happens. */
+/**
+ * Opens a bus that there is, as a client does (`--url`, `--config`, WAYBILL_URL, the nearest waybill.yaml), and closes it again whatever
+ * happens.
+ */
 export async function withBus<T>(
   terminal: Terminal,
   globals: GlobalOptions,
@@ -30,25 +32,21 @@ export async function withBus<T>(
 ): Promise<T> {
   const log = terminalLog(terminal);
   return observed({ service: 'waybill', log }, async () =>
-    closing(await openBus({ ...busOptions(globals), log }), use),
+    closing(await openBus({ ...busOptions(globals), existing: true, log }), use),
   );
 }
 
-/**
- * Opens the bus of the configuration, for commands that put it into force. Faults are shown in their places.
- * @param options without them the log is what people need to see, as text
- */
+/** Opens the bus of the configuration, for commands that put it into force. Faults are shown in their places. */
 export async function withConfiguredBus<T>(
   terminal: Terminal,
   globals: GlobalOptions,
-  use: (host: Host, checked: CheckedConfiguration, telemetry: Telemetry | undefined) => Promise<T>,
-  options: Pick<TelemetryOptions, 'log' | 'prometheus'> = {},
+  use: (host: Host, checked: CheckedConfiguration) => Promise<T>,
 ): Promise<T> {
-  const { log = terminalLog(terminal), prometheus = false } = options;
+  const log = terminalLog(terminal);
   const checked = await soundConfiguration(terminal, globals);
-  return observed({ service: 'waybill', log, prometheus }, async (telemetry) => {
+  return observed({ service: 'waybill', log }, async () => {
     const host = await openBus({ ...busOptions(globals), config: checked.root, log });
-    return closing(host, (open) => use(open, checked, telemetry));
+    return closing(host, (open) => use(open, checked));
   });
 }
 

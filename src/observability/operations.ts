@@ -27,8 +27,11 @@ export function healthOf({ transport, outdated }: HealthOf): Health {
   return { ready: failing.length === 0, wrong: outdated === undefined ? failing : [...failing, outdated] };
 }
 
+const NOTHING_YET: Health = { ready: false, wrong: ['it starts, or ends'] };
+
 export interface OperationsOptions {
-  readonly of: HealthOf;
+  /** A function where it is served before there is anything to tell of: undefined then, and it is not ready. */
+  readonly of: HealthOf | (() => HealthOf | undefined);
   /** Figures as Prometheus takes them; a text that says why there are none. */
   readonly scrape: Scrape | string;
   /** @default 127.0.0.1 */
@@ -76,7 +79,8 @@ function respond({ of, scrape }: OperationsOptions, request: IncomingMessage, re
       answer(response, 200, { live: true });
       return;
     case '/ready': {
-      const health = healthOf(of);
+      const subject = typeof of === 'function' ? of() : of;
+      const health = subject === undefined ? NOTHING_YET : healthOf(subject);
       answer(response, health.ready ? 200 : 503, health);
       return;
     }

@@ -51,13 +51,16 @@ const FORMAT = 1;
 
 const META = 'waybill';
 
+/** Of LMDB. */
+const DATA_FILE = 'data.mdb';
+
 /**
  * Opens or makes the store of a folder. Never writes to one that is damaged, foreign or newer.
  * @throws WB_STORE_FOLDER, WB_STORE_CORRUPT, WB_STORE_FOREIGN, WB_STORE_NEWER, WB_STORE_BUS, WB_STORE_FULL
  */
 export function openStore(folder: string, bus: string | undefined, use: Use = 'bus'): Store {
   prepareFolder(folder);
-  checkDataFile(join(folder, 'data.mdb'));
+  checkDataFile(join(folder, DATA_FILE));
   let root: RootDatabase<Buffer, Buffer> | undefined;
   try {
     root = openRoot(folder);
@@ -65,6 +68,15 @@ export function openStore(folder: string, bus: string | undefined, use: Use = 'b
   } catch (thrown) {
     void root?.close();
     throw folderFault(folder, thrown);
+  }
+}
+
+/** Whether there may be a store; what it holds, and whether it can be opened, only opening tells. Makes nothing. */
+export function holdsStore(folder: string): boolean {
+  try {
+    return statSync(join(folder, DATA_FILE)).isFile();
+  } catch (thrown) {
+    return !isErrno(thrown, 'ENOENT');
   }
 }
 

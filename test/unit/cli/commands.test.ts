@@ -1,4 +1,6 @@
-import { readFile } from 'node:fs/promises';
+import { once } from 'node:events';
+import { readdir, readFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import path from 'node:path';
 import { expect } from 'chai';
 import { EXIT_CODES } from '../../../src/cli/exit-codes.ts';
@@ -349,5 +351,50 @@ describe('the command line', function () {
     expect(absent.stderr).to.contain('WB_TRANSPORT_UNAVAILABLE');
     expect(strange.code).to.equal(EXIT_CODES.configuration.code);
     expect(strange.stderr).to.contain('WB_TRANSPORT_URL');
+  });
+
+  it('makes no store where it only looks, and names the folder that holds no bus', async () => {
+    await using folder = await workFolder({ ...BUS, 'empty/note.txt': 'nothing of a bus' });
+    await using elsewhere = await workFolder();
+    const nowhere = path.join(folder.path, 'nowhere');
+    const looks = [
+      ['stats', '--url', 'embedded:nowhere'],
+      ['stats', '--config', '.', '--url', 'embedded:nowhere'],
+      ['tail', '--url', 'embedded:nowhere'],
+      ['dead', 'list', '--url', 'embedded:nowhere'],
+      ['pull', '--url', 'embedded:nowhere'],
+      ['stats', '--url', 'embedded:empty'],
+    ];
+    const ran = await Promise.all(looks.map((args) => waybill({ cwd: folder.path }, ...args)));
+    for (const [index, { code, stdout, stderr }] of ran.entries()) {
+      const command = looks[index]?.join(' ');
+      expect({ code, stdout }, command).to.deep.equal({ code: EXIT_CODES.transport.code, stdout: '' });
+      expect(stderr, command).to.match(/there is no bus in the folder .*(nowhere|empty)\n.*Name the folder/);
+    }
+    // Nor does who would put files into force, and has none.
+    const url = `embedded:${nowhere}`;
+    expect((await waybill({ cwd: elsewhere.path }, 'run', '--url', url)).stderr).to.contain('WB_DEFINITION_MISSING');
+    expect(await readdir(folder.path)).to.have.members(['empty', 'routes', 'schemas', 'waybill.yaml']);
+    expect(await readdir(path.join(folder.path, 'empty'))).to.deep.equal(['note.txt']);
+    expect((await waybill({ cwd: folder.path }, 'apply', '--url', 'embedded:nowhere')).code).to.equal(0);
+    expect((await waybill({ cwd: elsewhere.path }, 'stats', '--url', url)).stdout).to.contain('bus shop on embedded');
+  });
+
+  it('says that the port of --http is taken before it opens anything', async () => {
+    await using folder = await workFolder(BUS);
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const address = server.address();
+    if (address === null || typeof address === 'string') throw new Error('the server has no port');
+    const http = String(address.port);
+    const ran = await Promise.all(['run', 'dev'].map((name) => waybill({ cwd: folder.path }, name, '--http', http)));
+    const closed = once(server, 'close');
+    server.close();
+    await closed;
+    for (const { code, stdout, stderr } of ran) {
+      expect({ code, stdout }).to.deep.equal({ code: EXIT_CODES.usage.code, stdout: '' });
+      expect(stderr).to.contain(`127.0.0.1:${http} cannot be listened on`);
+    }
+    expect(await readdir(folder.path)).to.have.members(['routes', 'schemas', 'waybill.yaml']);
   });
 });
