@@ -16,10 +16,10 @@ import { brokerUrl, busName } from '../support/broker.ts';
 import { all } from '../support/collector.ts';
 import { outgoing } from '../support/messages.ts';
 import { postgres, schemaUrl } from '../support/postgres.ts';
+import { program } from '../support/program.ts';
 import { rejection } from '../support/rejection.ts';
 import { writeRetail } from '../support/retail.ts';
 import { testLog } from '../support/targets.ts';
-import { program } from '../support/transpiled.ts';
 import { until } from '../support/until.ts';
 import { type UntypedService, untyped } from '../support/untyped.ts';
 

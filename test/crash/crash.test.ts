@@ -5,6 +5,7 @@ import { expect } from 'chai';
 import { type Host, openBus } from '../../src/index.ts';
 import { brokerUrl, busName } from '../support/broker.ts';
 import { all } from '../support/collector.ts';
+import { bundled } from '../support/program.ts';
 import { testLog } from '../support/targets.ts';
 import { ENDPOINTS, writeFlow } from '../support/traffic/flow.ts';
 import { randomFrom } from '../support/traffic/random.ts';
@@ -12,7 +13,6 @@ import { POINTS, type Point } from '../support/traffic/trap.ts';
 import { Ledger, type Verdict } from '../support/traffic/verdict.ts';
 import type { Role } from '../support/traffic/worker.ts';
 import { WorkerProcess } from '../support/traffic/worker-process.ts';
-import { transpiled } from '../support/transpiled.ts';
 import { until } from '../support/until.ts';
 import { type Kill, Slot } from './slot.ts';
 
@@ -62,7 +62,7 @@ async function killAndJudge(context: Mocha.Context, transport: (folder: string) 
     await applying.close();
 
     const roles: readonly Role[] = ['router', 'publisher', 'oms', 'oms', 'sinks'];
-    const worker = (await transpiled()).file('test/support/traffic/worker.ts');
+    const worker = await bundled('test/support/traffic/worker.ts');
     slots.push(...roles.map((role) => new Slot(new WorkerProcess(worker, { role, folder, publishing: PUBLISHING }))));
     const counts = new Map<string, number>();
     const plan = (among: readonly Role[], kill: Kill): void => {

@@ -18,10 +18,10 @@ import {
 } from '../support/fulfilment.ts';
 import { message } from '../support/messages.ts';
 import { postgres, schemaUrl } from '../support/postgres.ts';
+import { program } from '../support/program.ts';
 import { testLog } from '../support/targets.ts';
 import { randomFrom } from '../support/traffic/random.ts';
 import type { TrapPlan } from '../support/traffic/trap.ts';
-import { program } from '../support/transpiled.ts';
 import { until } from '../support/until.ts';
 import type { UntypedService } from '../support/untyped.ts';
 

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { program } from './transpiled.ts';
+import { program } from './program.ts';
 import { until, within } from './until.ts';
 
 /** A folder of its own, gone at the end. */

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import type { Manifest } from '../../src/ports/topology.ts';
 import type { OfficeAction, OfficeFilter, Outgoing } from '../../src/ports/transport.ts';
 import type { PeerCommand, PeerDelivery, PeerEvent, PeerSettlement, Target } from './peer-protocol.ts';
-import { program } from './transpiled.ts';
+import { program } from './program.ts';
 import { until } from './until.ts';
 
 interface Waiting {

@@ -2,8 +2,8 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { program } from './program.ts';
 import { schema } from './schema-text.ts';
-import { program } from './transpiled.ts';
 
 const TEXT = { type: 'string' };
 const NUMBER = { type: 'number' };

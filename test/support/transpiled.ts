@@ -13,12 +13,6 @@ export interface Transpiled {
   readonly dispose: () => void;
 }
 
-/** What to start: a file, and what Node needs besides. */
-export interface Program {
-  readonly file: string;
-  readonly execArgv: readonly string[];
-}
-
 /**
  * Each file stays a file, since some find others by their own place, and packages stay where they are. Only of typebox it
  * makes a few: it is hundreds of small ones, and to load them takes a process longer than everything else.
@@ -34,8 +28,8 @@ const apart: Plugin = {
 };
 
 /**
- * Transpiles folders of the project once, for tests that start hundreds of processes: each of them would else spend most
- * of its life on it. Types are not looked at; the type check of the project does that.
+ * Transpiles folders of the project once, for what starts many processes and measures them: packages stay as they are
+ * installed. Types are not looked at; the type check of the project does that.
  */
 export async function transpile(folders: readonly string[]): Promise<Transpiled> {
   const target = mkdtempSync(join(tmpdir(), 'waybill-transpiled-'));
@@ -66,22 +60,4 @@ export async function transpile(folders: readonly string[]): Promise<Transpiled>
     throw error;
   }
   return { file: (source) => join(target, source.replace(/\.ts$/, '.js')), dispose };
-}
-
-/** One for the whole test run, made by the first test that needs it. */
-let shared: Promise<Transpiled> | undefined;
-
-/** `src` and `test/support`, until this process ends. */
-export function transpiled(): Promise<Transpiled> {
-  shared ??= transpile(['src', 'test/support']).then((made) => {
-    process.once('exit', made.dispose);
-    return made;
-  });
-  return shared;
-}
-
-/** A program of `src` or `test/support`. While coverage is measured it is started from its source, which alone counts. */
-export async function program(source: string): Promise<Program> {
-  if (process.env['NODE_V8_COVERAGE'] === undefined) return { file: (await transpiled()).file(source), execArgv: [] };
-  return { file: join(ROOT, source), execArgv: ['--import', import.meta.resolve('tsx')] };
 }

@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect, type Host, openBus, type Service, type Transport } from '../../../src/index.ts';
 import { brokerUrl, busName } from '../../support/broker.ts';
+import { program } from '../../support/program.ts';
 import { writeRetail } from '../../support/retail.ts';
 import { testLog } from '../../support/targets.ts';
-import { program } from '../../support/transpiled.ts';
 import { type UntypedService, untyped } from '../../support/untyped.ts';
 
 /** The bus of `support/retail.ts`, as its services see it. */

@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
+import { program } from '../../support/program.ts';
 import { read, recordOf } from '../../support/units.ts';
 import { until } from '../../support/until.ts';
 import { storeConformance } from './harness.ts';
@@ -17,18 +17,13 @@ class Counter {
   readonly #child: ChildProcess;
   readonly #exit: Promise<unknown>;
 
-  constructor(target: object, name: string) {
-    this.#child = spawn(
-      process.execPath,
-      [
-        '--import',
-        'tsx',
-        fileURLToPath(new URL('../../support/store-process.ts', import.meta.url)),
-        JSON.stringify(target),
-        name,
-      ],
-      { stdio: ['ignore', 'pipe', 'inherit'] },
-    );
+  static async start(target: object, name: string): Promise<Counter> {
+    const { file, execArgv } = await program('test/support/store-process.ts');
+    return new Counter([...execArgv, file, JSON.stringify(target), name]);
+  }
+
+  private constructor(args: readonly string[]) {
+    this.#child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
     this.#exit = once(this.#child, 'close');
     const { stdout } = this.#child;
     if (stdout === null) throw new Error('no standard output');
@@ -51,7 +46,7 @@ storeConformance('a process with a store that is killed', ({ open, shared, targe
     this.timeout(600_000);
     let expected = KEYS.map(() => 0);
     for (const [turn, least] of [1, 40, 83, 160].entries()) {
-      const counter = new Counter(target(), `p${String(turn)}`);
+      const counter = await Counter.start(target(), `p${String(turn)}`);
       try {
         await until('it to count', () => counter.done.size >= least, { deadlineMs: 180_000 });
       } finally {
@@ -77,7 +72,7 @@ storeConformance('a process with a store that is killed', ({ open, shared, targe
   it('does not hold up those who share it', async function () {
     if (!shared) return this.skip();
     this.timeout(480_000);
-    const counters = ['left', 'right'].map((name) => new Counter(target(), name));
+    const counters = await Promise.all(['left', 'right'].map((name) => Counter.start(target(), name)));
     const [left, right] = counters;
     if (left === undefined || right === undefined) throw new Error('no counters');
     try {

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { openBus, type TransportStats } from '../../../src/index.ts';
 import { busName } from '../broker.ts';
 import { all } from '../collector.ts';
+import { bundled } from '../program.ts';
 import { testLog } from '../targets.ts';
-import { transpiled } from '../transpiled.ts';
 import { until } from '../until.ts';
 import { ENDPOINTS, type Endpoint, writeFlow } from './flow.ts';
 import type { TrapPlan } from './trap.ts';
@@ -58,7 +58,7 @@ export class Traffic {
 
   /** Resolves when every process works. */
   static async start(options: TrafficOptions): Promise<Traffic> {
-    const program = (await transpiled()).file('test/support/traffic/worker.ts');
+    const program = await bundled('test/support/traffic/worker.ts');
     const traffic = new Traffic(options, await mkdtemp(join(tmpdir(), 'waybill-traffic-')), program);
     try {
       await writeFlow(traffic.folder, traffic.bus, options.url);

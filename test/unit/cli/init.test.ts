@@ -1,13 +1,12 @@
 import { execFile } from 'node:child_process';
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { EXIT_CODES } from '../../../src/cli/exit-codes.ts';
 import { Called, type Program, waybill, workFolder } from '../../support/cli.ts';
+import { packageTarball } from '../../support/package-tarball.ts';
 
-const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const run = promisify(execFile);
 
 describe('waybill init', function () {
@@ -46,12 +45,11 @@ describe('waybill init', function () {
 
   it('gives, from the package as it is published, a bus on which an order becomes a mail', async () => {
     await using folder = await workFolder();
-    await run('npm', ['pack', '--pack-destination', folder.path], { cwd: ROOT });
-    const [tarball] = (await readdir(folder.path)).filter((file) => file.endsWith('.tgz'));
-    if (tarball === undefined) throw new Error('npm pack made no file');
+    await using packed = await workFolder();
+    const tarball = await packageTarball(packed.path);
     // Once to have the command, as `npx waybill init` would, and once for the bus it made.
     const install = (cwd: string): Promise<unknown> =>
-      run('npm', ['install', path.join(folder.path, tarball), '--prefer-offline', '--no-audit', '--no-fund'], { cwd });
+      run('npm', ['install', tarball, '--prefer-offline', '--no-audit', '--no-fund'], { cwd });
     await folder.write('package.json', '{"private": true}\n');
     await install(folder.path);
     const main = (at: string): Program => [process.execPath, path.join(at, 'node_modules/waybill/dist/cli/main.js')];
