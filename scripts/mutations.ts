@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { type Broker, obtainBroker } from '../test/support/broker.ts';
+import { memoryFolder } from '../test/support/memory-folder.ts';
 
 interface Mutation {
   readonly name: string;
@@ -181,7 +182,7 @@ async function main(): Promise<void> {
   });
   const all = parseMutations(await readFile(join(ROOT, 'test', 'mutations.md'), 'utf8'));
   const chosen = all.filter(({ name }) => positionals.length === 0 || positionals.some((part) => name.includes(part)));
-  const broker = chosen.some((each) => each.broker) ? await obtainBroker() : undefined;
+  const broker = chosen.some((each) => each.broker) ? await obtainBroker(await memoryFolder()) : undefined;
   let survivors = 0;
   const left = [...chosen];
   const lane = async (): Promise<void> => {

@@ -75,9 +75,10 @@ export async function startNode(
   place?: ClusterPlace,
   settings: readonly string[] = [],
   plugins: readonly string[] = [],
+  parent = tmpdir(),
 ): Promise<BrokerNode> {
   const root = otherRoot();
-  const outer = await mkdtemp(join(root === '' ? tmpdir() : join(root, 'tmp'), 'waybill-broker-'));
+  const outer = await mkdtemp(join(root === '' ? parent : join(root, 'tmp'), 'waybill-broker-'));
   // As the server sees it.
   const folder = outer.slice(root.length);
   const [freePort, distPort, freeEpmdPort] = await freePorts();

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { dockerAnswers, startContainer } from './broker-docker.ts';
 import { installationsEnd, installServer, mayInstall } from './broker-install.ts';
 import { type BrokerNode, findServer, startNode } from './broker-node.ts';
+import { memoryFolder } from './memory-folder.ts';
 
 /** A broker for tests, the demo or the bench, from wherever one can be had. */
 export interface Broker {
@@ -24,18 +25,19 @@ const say = (line: string): void => {
 /**
  * `WAYBILL_TEST_URL`, else an installed server started privately, else Docker, else (root on Debian or Ubuntu without a
  * terminal) an installation. Undefined where none can be had.
+ * @param parent of the folder of a private server
  */
-export async function obtainBroker(): Promise<Broker | undefined> {
+export async function obtainBroker(parent?: string): Promise<Broker | undefined> {
   const url = process.env['WAYBILL_TEST_URL'];
   if (url !== undefined && url !== '') return { url, from: 'WAYBILL_TEST_URL', dispose: () => Promise.resolve() };
   await installationsEnd();
   const server = process.env['WAYBILL_TEST_DOCKER'] === 'required' ? undefined : findServer();
-  if (server !== undefined) return ours(await startNode(server));
+  if (server !== undefined) return ours(await startNode(server, undefined, [], [], parent));
   if (await dockerAnswers()) return ours(await startContainer());
   if (await mayInstall()) {
     await installServer(say);
     const installed = findServer();
-    if (installed !== undefined) return ours(await startNode(installed));
+    if (installed !== undefined) return ours(await startNode(installed, undefined, [], [], parent));
   }
   return undefined;
 }
@@ -51,7 +53,7 @@ let shared: Promise<Broker | undefined> | undefined;
 export async function broker(context: Mocha.Context): Promise<Broker> {
   // Starting a node takes some seconds, installing one up to minutes.
   context.timeout(Math.max(context.timeout(), 300_000));
-  shared ??= obtainBroker();
+  shared ??= memoryFolder().then(obtainBroker);
   const found = await shared;
   if (found !== undefined) return found;
   if (process.env['WAYBILL_TEST_BROKER'] === 'required') {
