@@ -30,7 +30,7 @@ interface Outcome {
 }
 
 /** At a time: most tests wait for more than they compute. */
-const LANES = 3;
+const LANES = 5;
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 /** What a run of tests needs of the project. */
 const COPIED = ['src', 'test', 'schemas', 'routes', 'waybill.yaml', 'package.json', 'tsconfig.json', '.mocharc.json'];
