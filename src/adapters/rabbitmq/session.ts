@@ -1,5 +1,6 @@
 import type { Channel, ChannelModel, Message } from 'amqplib';
-import type { Clock } from '../../ports/clock.ts';
+import { toError, WaybillError } from '../../errors.ts';
+import type { Clock, Timer } from '../../ports/clock.ts';
 import { closeChannel } from './connection.ts';
 import { type ChannelSource, channelsOf, countOf } from './stream.ts';
 
@@ -9,8 +10,10 @@ const PAGE = 4_000;
 const FIRST_PAGE = 128;
 /** What a page should weigh at most: all of it is in memory at a time. @unit bytes */
 const PAGE_BYTES = 32 * 1_048_576;
-/** How long the broker may take from one message to the next. @unit milliseconds */
+/** How long the broker may take from one message to the next before it is asked whether there are more. @unit milliseconds */
 const SILENCE = 10_000;
+/** How often it may say that there are, and give none. */
+const MOST_SILENCES = 6;
 
 /**
  * Looks through a queue of letters and takes some out, without losing one or changing the order of the others: page by page,
@@ -69,7 +72,24 @@ export class Session {
       gone?.(new Error(`the channel closed while ${this.#queue} was read`));
     };
     channel.once('close', lost);
-    const silence = (): ReturnType<Clock['timer']> => this.#clock.timer(SILENCE, () => full?.(), true);
+    let ended = false;
+    const silence = (times = 1): Timer => {
+      return this.#clock.timer(
+        SILENCE,
+        () => {
+          this.#isEmpty().then(
+            (empty) => {
+              if (ended) return;
+              if (empty) full?.();
+              else if (times >= MOST_SILENCES) gone?.(silent(this.#queue));
+              else timer = silence(times + 1);
+            },
+            (error: unknown) => gone?.(toError(error)),
+          );
+        },
+        true,
+      );
+    };
     let timer = silence();
     try {
       const { consumerTag } = await channel.consume(this.#queue, (message) => {
@@ -85,10 +105,16 @@ export class Session {
       await filled;
       await channel.cancel(consumerTag);
     } finally {
+      ended = true;
       timer.cancel();
       channel.removeListener('close', lost);
     }
     return page;
+  }
+
+  /** Whether nothing is ready: a broker that has much to do may also only be slow. */
+  async #isEmpty(): Promise<boolean> {
+    return ((await countOf(this.#source, this.#queue))?.messageCount ?? 0) === 0;
   }
 
   async #return(): Promise<void> {
@@ -101,4 +127,12 @@ export class Session {
       await closeChannel(channel);
     }
   }
+}
+
+function silent(queue: string): WaybillError {
+  const seconds = String((SILENCE * MOST_SILENCES) / 1_000);
+  return new WaybillError('WB_TRANSPORT_UNAVAILABLE', `RabbitMQ gave nothing of ${queue} for ${seconds} s`, {
+    retryable: true,
+    fix: 'Look at the state of the broker, and do it again: what was not told of stays where it is.',
+  });
 }
