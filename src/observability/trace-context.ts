@@ -1,4 +1,4 @@
-import { createTraceState, isSpanContextValid, type SpanContext, TraceFlags } from '@opentelemetry/api';
+import { createTraceState, INVALID_SPANID, INVALID_TRACEID, type SpanContext, TraceFlags } from '@opentelemetry/api';
 import { isTraceparent } from '../message.ts';
 import type { Traced } from '../ports/tracing.ts';
 
@@ -19,10 +19,12 @@ export function readSound({ traceparent = '', tracestate }: Traced): SpanContext
   };
 }
 
+const NOWHERE: Traced = Object.freeze({});
+
 /** What messages carry that come of a span. */
 export function writeContext(of: SpanContext): Traced {
   // Where nobody traces there is no trace, and messages carry on what they carried.
-  if (!isSpanContextValid(of)) return {};
+  if (of.traceId === INVALID_TRACEID || of.spanId === INVALID_SPANID) return NOWHERE;
   const { traceId, spanId, traceFlags, traceState } = of;
   const sampled = (traceFlags & TraceFlags.SAMPLED) !== 0;
   const traceparent = `00-${traceId}-${spanId}-${sampled ? '01' : '00'}`;

@@ -18,10 +18,14 @@ export interface Tracing {
   publish(type: TypeRef, messages: number, by: string, parent: Traced): Span;
   /** A service waits for the answer to what it asks. @param parent as of `publish` */
   request(message: EncodedMessage, by: string, parent: Traced): Span;
-  /** One attempt at a delivery. @param attempt counts from 1, over all deliveries of the message */
-  process(delivery: Delivery, attempt: number): Span;
-  /** What a route does with a message. */
-  route(name: string, message: EncodedMessage): Span;
+  /**
+   * One attempt at a delivery.
+   * @param attempt counts from 1, over all deliveries of the message
+   * @returns undefined where nobody listens to this one
+   */
+  process(delivery: Delivery, attempt: number): Span | undefined;
+  /** What a route does with a message. @returns undefined where nobody listens to this one */
+  route(name: string, message: EncodedMessage): Span | undefined;
   /** A result on its way to where a route sends it. Until it is durable. @param of the route's */
   send(outgoing: Outgoing, of: Span): Span;
   /** A delivery is given up. */
@@ -78,7 +82,7 @@ export function retrace<Of extends EncodedMessage>(message: Of, { traceparent, t
   return { ...message, envelope: { ...rest, traceparent, ...(tracestate !== undefined && { tracestate }) } };
 }
 
-const NO_SPAN: Span = {
+export const NO_SPAN: Span = {
   recording: false,
   context: {},
   about: () => undefined,
@@ -96,8 +100,8 @@ export const NO_TRACING: Tracing = {
   on: false,
   publish: () => NO_SPAN,
   request: () => NO_SPAN,
-  process: () => NO_SPAN,
-  route: () => NO_SPAN,
+  process: () => undefined,
+  route: () => undefined,
   send: () => NO_SPAN,
   dead: () => undefined,
   redrive: () => NO_SPAN,

@@ -3,6 +3,7 @@ import type { HistoryRecord, HistoryResult, HistoryStep } from '../ports/history
 import {
   endedWith,
   type Linked,
+  NO_SPAN,
   NO_TRACING,
   type Span,
   type SpanFailure,
@@ -32,18 +33,21 @@ export class RecordedTracing implements Tracing {
 
   request(message: EncodedMessage, by: string, parent: Traced): Span {
     const inner = this.#traced.request(message, by, parent);
-    return this.#record(message, inner, () => this.#history.head('request', by, message));
+    if (!this.#history.takes(message.envelope)) return inner;
+    return this.#record(inner, this.#history.head('request', by, message));
   }
 
-  process(delivery: Delivery, attempt: number): Span {
+  process(delivery: Delivery, attempt: number): Span | undefined {
     const { message, lease } = delivery;
     const inner = this.#traced.process(delivery, attempt);
-    return this.#record(message, inner, () => this.#history.head('process', lease.endpoint, message), { attempt });
+    if (!this.#history.takes(message.envelope)) return inner;
+    return this.#record(inner, this.#history.head('process', lease.endpoint, message), { attempt });
   }
 
-  route(name: string, message: EncodedMessage): Span {
+  route(name: string, message: EncodedMessage): Span | undefined {
     const inner = this.#traced.route(name, message);
-    return this.#record(message, inner, () => this.#history.head('route', name, message));
+    if (!this.#history.takes(message.envelope)) return inner;
+    return this.#record(inner, this.#history.head('route', name, message));
   }
 
   send(outgoing: Outgoing, of: Span): Span {
@@ -81,9 +85,8 @@ export class RecordedTracing implements Tracing {
     return this.#inner.on ? this.#inner : NO_TRACING;
   }
 
-  #record(message: EncodedMessage, inner: Span, head: () => HistoryHead, more: RecordParts = {}): Span {
-    if (!this.#history.takes(message.envelope)) return inner;
-    return new RecordedSpan(inner, this.#history, [head()], more);
+  #record(inner: Span | undefined, head: HistoryHead, more: RecordParts = {}): Span {
+    return new RecordedSpan(inner ?? NO_SPAN, this.#history, [head], more);
   }
 }
 
@@ -91,7 +94,7 @@ type RecordParts = Partial<Omit<HistoryRecord, keyof HistoryHead | 'at' | 'took'
 
 /** Becomes a record of each of its messages when it ends. */
 class RecordedSpan implements Span {
-  readonly recording: boolean = true;
+  readonly recording = true;
   readonly inner: Span;
   readonly #history: History;
   readonly #more: RecordParts;
@@ -100,14 +103,14 @@ class RecordedSpan implements Span {
   readonly #steps: HistoryStep[] = [];
   readonly #results: HistoryResult[] = [];
   readonly #joined: string[] = [];
-  protected heads: readonly HistoryHead[];
+  readonly #heads: readonly HistoryHead[];
   #outcome: string | undefined;
   #retryIn: number | undefined;
 
   constructor(inner: Span, history: History, heads: readonly HistoryHead[], more: RecordParts) {
     this.inner = inner;
     this.#history = history;
-    this.heads = heads;
+    this.#heads = heads;
     this.#more = more;
     this.#at = history.now();
     this.#began = history.elapsed();
@@ -136,7 +139,7 @@ class RecordedSpan implements Span {
   link(others: readonly Linked[]): void {
     this.inner.link(others);
     for (const { id } of others) {
-      if (id !== undefined && this.#joined.length < MOST_TOLD && !this.heads.some(({ message }) => message === id))
+      if (id !== undefined && this.#joined.length < MOST_TOLD && !this.#heads.some(({ message }) => message === id))
         this.#joined.push(id);
     }
   }
@@ -169,7 +172,7 @@ class RecordedSpan implements Span {
       ...(this.#joined.length > 0 && { joined: this.#joined }),
     };
     const took = since(this.#history, this.#began);
-    for (const head of this.heads) this.#history.add({ ...head, at: this.#at, took, ...parts });
+    for (const head of this.#heads) this.#history.add({ ...head, at: this.#at, took, ...parts });
   }
 
   until(work: Promise<void>): Promise<void> {
@@ -179,32 +182,60 @@ class RecordedSpan implements Span {
   }
 }
 
-/** Which messages it publishes is known only once they are made. */
-class PublishSpan extends RecordedSpan {
+/** Which messages it publishes, and so whether it is recorded, is known only once they are made. */
+class PublishSpan implements Span {
+  readonly recording = true;
+  readonly #inner: Span;
   readonly #history: History;
   readonly #by: string;
+  #recorded: RecordedSpan | undefined;
 
   constructor(inner: Span, history: History, by: string) {
-    super(inner, history, [], {});
+    this.#inner = inner;
     this.#history = history;
     this.#by = by;
   }
 
-  override about(messages: readonly EncodedMessage[]): void {
-    super.about(messages);
-    this.heads = messages
-      .slice(0, MOST_TOLD)
-      .filter(({ envelope }) => this.#history.takes(envelope))
-      .map((message) => this.#history.head('publish', this.#by, message));
+  get context(): Traced {
+    return this.#inner.context;
   }
 
-  override end(failure?: SpanFailure): void {
-    if (this.heads.length === 0) this.inner.end(failure);
-    else super.end(failure);
+  about(messages: readonly EncodedMessage[]): void {
+    if (this.#inner.recording) this.#inner.about(messages);
+    const heads: HistoryHead[] = [];
+    for (const message of messages) {
+      if (heads.length < MOST_TOLD && this.#history.takes(message.envelope))
+        heads.push(this.#history.head('publish', this.#by, message));
+    }
+    if (heads.length > 0) this.#recorded = new RecordedSpan(this.#inner, this.#history, heads, {});
   }
 
-  override until(work: Promise<void>): Promise<void> {
-    return this.heads.length === 0 ? this.inner.until(work) : super.until(work);
+  event(name: string, attributes: Readonly<Record<string, string | number>>): void {
+    this.#inner.event(name, attributes);
+  }
+
+  set(attributes: Readonly<Record<string, string | number>>): void {
+    this.#inner.set(attributes);
+  }
+
+  link(others: readonly Linked[]): void {
+    this.#inner.link(others);
+  }
+
+  step(label: string): Span {
+    return this.#inner.step(label);
+  }
+
+  within<Result>(work: () => Result): Result {
+    return this.#inner.within(work);
+  }
+
+  end(failure?: SpanFailure): void {
+    (this.#recorded ?? this.#inner).end(failure);
+  }
+
+  until(work: Promise<void>): Promise<void> {
+    return (this.#recorded ?? this.#inner).until(work);
   }
 }
 
