@@ -106,6 +106,19 @@ export function hasExpired({ expiryTime }: Envelope, now: number): boolean {
   return expiryTime !== undefined && Date.parse(expiryTime) < now;
 }
 
+/** The earliest of RFC 3339 times; what is no time is passed over. Undefined where none is left. */
+export function earliest(times: Iterable<string | undefined>): string | undefined {
+  let first: string | undefined;
+  let firstMs = Number.POSITIVE_INFINITY;
+  for (const time of times) {
+    const ms = time === undefined ? Number.NaN : Date.parse(time);
+    if (!(ms < firstMs)) continue;
+    first = time;
+    firstMs = ms;
+  }
+  return first;
+}
+
 /** For what a person redrives: whoever does that has decided that it is wanted still. */
 export function withoutExpiry(message: EncodedMessage): EncodedMessage {
   if (message.envelope.expiryTime === undefined) return message;

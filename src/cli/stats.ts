@@ -1,4 +1,5 @@
-import type { EndpointStats, Host, Manifest, TransportStats } from '../index.ts';
+import { type EndpointStats, type Host, type Manifest, systemClock, type TransportStats } from '../index.ts';
+import { age } from './age.ts';
 import type { ExitName } from './exit-codes.ts';
 import { type GlobalOptions, withBus } from './session.ts';
 import { type Terminal, table } from './terminal.ts';
@@ -23,6 +24,7 @@ function text(terminal: Terminal, host: Host, found: TransportStats, paused: Pau
     'waiting',
     'in hand',
     'delayed',
+    'oldest',
     'consumers',
     'held keys',
     'done',
@@ -35,6 +37,7 @@ function text(terminal: Terminal, host: Host, found: TransportStats, paused: Pau
     one.waiting,
     one.inHand,
     one.delayed,
+    oldestOf(one),
     one.consumers,
     one.states.reduce((sum, { heldKeys }) => sum + heldKeys, 0),
     one.outcomes['done'] ?? 0,
@@ -89,6 +92,12 @@ function attendance(endpoints: readonly EndpointStats[]): string[] {
     ]),
   );
   return [table(['endpoint', 'attended by', 'partitions', 'state'], rows), ''];
+}
+
+/** How old the oldest is; empty where nothing waits. */
+function oldestOf({ oldest, waiting, inHand }: EndpointStats): string {
+  if (oldest !== undefined) return age(systemClock.now() - Date.parse(oldest));
+  return waiting + inHand === 0 ? '' : 'unknown';
 }
 
 /** What people paused comes first: it holds with nobody there as well. */

@@ -1,5 +1,6 @@
 import { type BatchObservableResult, type Meter, metrics, type Observable } from '@opentelemetry/api';
 import { toError } from '../errors.ts';
+import { type Clock, systemClock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
 import type { Topology } from '../ports/topology.ts';
 import type { EndpointStats, Transport, TransportStats } from '../ports/transport.ts';
@@ -19,9 +20,10 @@ export interface ObservedBus {
 /**
  * Tells the figures of the bus whenever they are collected, to whatever SDK the process has. The bus is asked then, and not
  * before, so that nothing is counted twice.
+ * @param clock for the age of what waits
  * @returns ends it
  */
-export function observeBus(bus: ObservedBus): () => void {
+export function observeBus(bus: ObservedBus, clock: Clock = systemClock): () => void {
   const { transport, log } = bus;
   const meter = metrics.getMeter('waybill');
   const instruments = instrumentsOf(meter);
@@ -37,7 +39,10 @@ export function observeBus(bus: ObservedBus): () => void {
     // Without a connection there is nothing to ask, and what is not told is not taken for zero.
     if (!connected) return;
     try {
-      tellStats(await transport.stats(), bus.plan.topology, tell);
+      const stats = await transport.stats();
+      tellStats(stats, bus.plan.topology, tell);
+      for (const endpoint of stats.endpoints)
+        tell('oldest', ageOfOldest(endpoint, clock.now()), { endpoint: endpoint.name });
     } catch (error) {
       log.debug({ error: toError(error).message }, 'the figures of the bus could not be had for the moment');
     }
@@ -79,6 +84,13 @@ function tellStats(stats: TransportStats, { endpoints: planned }: Topology, tell
       tell('published', value, { service: what });
     else if (counter === 'transport.unconfirmed') tell('unconfirmed', value);
   }
+}
+
+/** @unit seconds */
+function ageOfOldest({ oldest, waiting, inHand }: EndpointStats, now: number): number {
+  if (oldest !== undefined) return Math.max(0, now - Date.parse(oldest)) / 1_000;
+  // What is not told keeps its last value in the SDK, and an old age would be taken for one of now. No rule fires for NaN.
+  return waiting + inHand === 0 ? 0 : Number.NaN;
 }
 
 function tellEndpoint(stats: EndpointStats, partitions: number, tell: Tell): void {

@@ -37,6 +37,13 @@ export const BUS_METRICS = {
     ['endpoint'],
     'Messages that wait for a delayed attempt, or for their time.',
   ),
+  oldest: row(
+    'waybill.endpoint.oldest',
+    'gauge',
+    's',
+    ['endpoint'],
+    'Age of the oldest message that is not settled, 0 where there is none, NaN where nobody can tell.',
+  ),
   consumers: row('waybill.endpoint.consumers', 'gauge', '{consumer}', ['endpoint'], 'Processes that take from it.'),
   heldKeys: row(
     'waybill.endpoint.held_keys',

@@ -329,6 +329,20 @@ export interface EndpointStats {
   readonly inHand: number;
   /** Messages that wait for a delayed attempt, or were scheduled for this endpoint alone. */
   readonly delayed: number;
+  /**
+   * `time` of the oldest message that is not settled: of each partition the first in order, and the earliest of these. What is
+   * `delayed` is left out until its time has come; what was scheduled, retried after a delay or redriven keeps the time at which it
+   * was made. Absent where nothing waits or is in hand, and where nobody can tell.
+   *
+   * | transport | who can tell                                                                                          |
+   * |-----------|-------------------------------------------------------------------------------------------------------|
+   * | embedded  | the owner of the folder, always; a record that is damaged is passed over                              |
+   * | RabbitMQ  | consumers that answer, each for the partitions that it is attached to: what is at the head of a queue |
+   * |           | is shown to nobody else. A partition that nobody is attached to is left out, so there may be an older |
+   * |           | one. A plain message without a timestamp counts from when it came to its consumer                     |
+   * @unit RFC 3339
+   */
+  readonly oldest?: string;
   readonly consumers: number;
   /** The reports of its consumers. */
   readonly states: readonly ConsumerState[];

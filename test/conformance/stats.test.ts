@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import type { EncodedMessage } from '../../src/message.ts';
 import type { EndpointStats, Ledger, Transport } from '../../src/ports/transport.ts';
 import { Collector, done } from '../support/collector.ts';
 import { message, onBus, outgoing, rounds, series } from '../support/messages.ts';
@@ -11,6 +12,16 @@ async function endpoint(transport: Transport, name: string): Promise<EndpointSta
   const found = (await transport.stats()).endpoints.find((each) => each.name === name);
   if (found === undefined) throw new Error(`no stats of ${name}`);
   return found;
+}
+
+/** When the n-th of `aged` was made. */
+function timeOf(n: number): string {
+  return `2026-01-01T00:00:${String(n).padStart(2, '0')}.000Z`;
+}
+
+/** Messages of one key, each made a second after the one before. */
+function aged(key: string, count: number, from = 0): EncodedMessage[] {
+  return Array.from({ length: count }, (_, n) => message({ key, id: `${key}-${String(n)}`, time: timeOf(from + n) }));
 }
 
 /** The last three columns say what is kept now: what was redriven out of them is made and counted anew. */
@@ -37,6 +48,64 @@ conformance('stats', ({ open, harness }) => {
     await collector.close();
     await until('no consumer', async () => (await endpoint(transport, 'oms')).consumers === 0);
     await until('6 to wait', async () => (await endpoint(transport, 'oms')).waiting === 6);
+  });
+
+  it('shows the time of the oldest message that is not settled: waiting, in hand, settled out of order, and after a restart', async () => {
+    const { bus, transport } = await open({ endpoints: FLOW });
+    const oldest = async (by = transport): Promise<string | undefined> => (await endpoint(by, 'oms')).oldest;
+    expect(await oldest(), 'nothing waits').to.equal(undefined);
+    await transport.send(onBus(aged('k', 6)));
+    // A broker shows the head of a queue to nobody but its consumers.
+    const alone = harness.kind === 'embedded' ? timeOf(0) : undefined;
+    await until('6 to wait', async () => (await endpoint(transport, 'oms')).waiting === 6);
+    expect(await oldest(), 'nobody has it').to.equal(alone);
+    const collector = await Collector.start(transport, 'oms', { window: 4 });
+    const [first, second, third] = await collector.atLeast(4);
+    if (first === undefined || second === undefined || third === undefined) throw new Error('4 were expected');
+    expect(await oldest(), 'in hand').to.equal(timeOf(0));
+    await collector.settle([second]);
+    expect(await oldest(), 'the second is settled').to.equal(timeOf(0));
+    await collector.settle([first]);
+    expect(await oldest(), 'two are settled').to.equal(timeOf(2));
+    await transport.close();
+
+    const later = await bus.connect();
+    expect(await oldest(later), 'nobody has it after a restart').to.equal(alone && timeOf(2));
+    const again = await Collector.start(later, 'oms');
+    const left = await again.atLeast(4);
+    expect(await oldest(later), 'in hand after a restart').to.equal(timeOf(2));
+    // Who only looks sees what another process holds.
+    expect(await oldest(await bus.connect()), 'in hand elsewhere').to.equal(timeOf(2));
+    await again.settle(left);
+    expect(await oldest(later), 'all are settled').to.equal(undefined);
+    expect((await endpoint(later, 'mail')).oldest, 'at another endpoint').to.equal(alone);
+  });
+
+  it('shows the oldest of what came to a consumer that takes no more', async () => {
+    const { transport } = await open({ endpoints: FLOW });
+    const collector = await Collector.start(transport, 'oms');
+    await collector.consumer.stop();
+    await transport.send(onBus(aged('k', 3, 5)));
+    await until('the oldest', async () => (await endpoint(transport, 'oms')).oldest === timeOf(5));
+    expect(collector.deliveries).to.deep.equal([]);
+  });
+
+  it('shows the oldest of all partitions', async () => {
+    const { transport } = await open({ endpoints: { oms: { takes: ['shop.order.placed@1'], partitions: 4 } } });
+    const messages = Array.from({ length: 12 }, (_, n) => aged(`key-${String(n)}`, 1, 12 - n)).flat();
+    // One by one: on RabbitMQ each is a message of its own then.
+    for (const each of messages) await transport.send([{ to: 'bus', message: each }]);
+    const collector = await Collector.start(transport, 'oms');
+    const deliveries = await collector.atLeast(12);
+    // Later ones were made earlier here, but wait behind the first of their partitions.
+    for (let settled = 0; settled < 12; settled += 2) {
+      const firsts = new Map<number, string>();
+      for (const { lease, message: sent } of deliveries.slice(settled))
+        if (!firsts.has(lease.partition)) firsts.set(lease.partition, sent.envelope.time);
+      if (settled === 0) expect(firsts).to.have.property('size').at.least(2);
+      expect((await endpoint(transport, 'oms')).oldest, String(settled)).to.equal([...firsts.values()].sort()[0]);
+      await collector.settle(deliveries.slice(settled, settled + 2));
+    }
   });
 
   it('shows the state that a consumer reports, and forgets it when the consumer closes', async () => {

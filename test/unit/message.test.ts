@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { type Envelope, orderingKey, parseTypeRef, partitionOf, slotOf, typeRef } from '../../src/message.ts';
+import { type Envelope, earliest, orderingKey, parseTypeRef, partitionOf, slotOf, typeRef } from '../../src/message.ts';
 
 /** FNV-1a, 32 bits, by the book: over UTF-8 bytes, with BigInt. */
 function fnv1a(text: string): number {
@@ -70,5 +70,15 @@ describe('the ordering key', () => {
   it('is the key, and the id without one', () => {
     expect(orderingKey({ ...envelope, key: 'o-7' })).to.equal('o-7');
     expect(orderingKey(envelope)).to.equal('m-1');
+  });
+});
+
+describe('the earliest of some times', () => {
+  it('goes by the moment, not by the text, and passes over what is no time', () => {
+    expect(earliest(['2026-01-01T02:00:00+02:00', '2026-01-01T00:30:00Z', 'yesterday', undefined])).to.equal(
+      '2026-01-01T02:00:00+02:00',
+    );
+    expect(earliest(['2026-01-01T00:30:00Z', '2026-01-01T00:10:00Z'])).to.equal('2026-01-01T00:10:00Z');
+    expect(earliest(['yesterday', undefined])).to.equal(undefined);
   });
 });

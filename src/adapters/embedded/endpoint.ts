@@ -1,3 +1,4 @@
+import { earliest } from '../../message.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { EndpointSpec } from '../../ports/topology.ts';
 import type { ConsumerState, EndpointStats } from '../../ports/transport.ts';
@@ -110,11 +111,13 @@ export class Endpoint {
   stats(): EndpointStats {
     const inHand = this.partitions.reduce((sum, partition) => sum + partition.inHand, 0);
     const { backlog, delayed, outcomes } = this.counters;
+    const oldest = earliest(this.partitions.map((partition) => partition.oldest));
     return {
       name: this.name,
       waiting: Math.max(0, backlog - delayed - inHand),
       inHand,
       delayed,
+      ...(oldest === undefined ? undefined : { oldest }),
       consumers: this.#takers.size,
       states: [...this.#takers.values()],
       outcomes: { ...outcomes },

@@ -100,6 +100,12 @@ export class Partition implements Change, Origin {
     return this.#suspects + this.#segments.reduce((sum, { suspects }) => sum + (suspects?.size ?? 0), 0);
   }
 
+  /** When the first message that is not settled was made, in memory or else in the store. */
+  get oldest(): string | undefined {
+    const first = this.#segments.find(({ left }) => left > 0) ?? this.#peek();
+    return first?.head?.envelope.time;
+  }
+
   add(message: EncodedMessage, extra?: Extra): void {
     if (extra !== undefined) {
       this.#extras ??= [];
@@ -283,16 +289,7 @@ export class Partition implements Change, Origin {
 
   #read(): boolean {
     if (this.#unread >= this.#stored) return false;
-    const segments = readSegments(
-      this.#context.store,
-      this.#place,
-      this.#unread,
-      this.#stored,
-      (messages, bytes) => messages >= READ_MESSAGES || bytes >= READ_BYTES,
-      (first, fault) => {
-        this.#tellUnreadable(first, fault);
-      },
-    );
+    const segments = this.#unreadSegments((messages, bytes) => messages >= READ_MESSAGES || bytes >= READ_BYTES);
     const last = segments.at(-1);
     this.#unread = last === undefined ? this.#stored : last.end;
     for (const segment of segments) {
@@ -300,6 +297,17 @@ export class Partition implements Change, Origin {
       this.#segments.push(segment);
     }
     return segments.length > 0;
+  }
+
+  /** The first record that is in the store only, which stays so. */
+  #peek(): Segment | undefined {
+    return this.#unread < this.#stored ? this.#unreadSegments((messages) => messages > 0).at(-1) : undefined;
+  }
+
+  #unreadSegments(enough: (messages: number, bytes: number) => boolean): Segment[] {
+    return readSegments(this.#context.store, this.#place, this.#unread, this.#stored, enough, (first, fault) => {
+      this.#tellUnreadable(first, fault);
+    });
   }
 
   /** The others go on: what is in such a record still counts as waiting, and stays where it is. */

@@ -46,6 +46,11 @@ export class Segment implements Row {
     return this.first + this.count;
   }
 
+  /** The first message that is not settled. */
+  get head(): EncodedMessage | undefined {
+    return this.messages[this.settled.indexOf(0)];
+  }
+
   settle(index: number): void {
     this.settled[index] = 1;
     this.held[index] = undefined;

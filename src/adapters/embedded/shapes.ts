@@ -135,12 +135,13 @@ export function statsOf(value: unknown): TransportStats {
 }
 
 function endpointOf(value: Readonly<Record<string, unknown>>): EndpointStats {
-  const { states } = value;
+  const { states, oldest } = value;
   return {
     name: stringIn(value, 'name'),
     waiting: numberIn(value, 'waiting'),
     inHand: numberIn(value, 'inHand'),
     delayed: numberIn(value, 'delayed'),
+    ...(typeof oldest === 'string' ? { oldest } : undefined),
     consumers: numberIn(value, 'consumers'),
     states: Array.isArray(states) ? states.map(stateOf) : [],
     outcomes: tallyOf(value['outcomes']),

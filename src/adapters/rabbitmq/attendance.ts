@@ -1,3 +1,4 @@
+import { earliest } from '../../message.ts';
 import type { Partition } from './partition.ts';
 import type { Seat, SeatState } from './seats.ts';
 
@@ -31,6 +32,10 @@ export class Attendance {
 
   get buffered(): number {
     return this.#partitions.reduce((sum, partition) => sum + partition.buffered, 0);
+  }
+
+  get oldest(): string | undefined {
+    return earliest(this.#partitions.map(({ oldest }) => oldest));
   }
 
   /** Queues that it is attached to and means to keep. */

@@ -129,6 +129,11 @@ export class RabbitConsumer implements Consumer {
     return this.#attendance.buffered;
   }
 
+  /** `time` of the oldest message that it holds, as far as it can be read. */
+  get oldest(): string | undefined {
+    return this.#attendance.oldest;
+  }
+
   async start(): Promise<void> {
     try {
       await this.#attendance.start(this.#seatsOf(this.#generations.attended));

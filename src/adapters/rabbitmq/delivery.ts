@@ -1,6 +1,7 @@
 import type { Message } from 'amqplib';
 import type { EncodedMessage } from '../../message.ts';
 import type { Attempt, Delivery, Lease } from '../../ports/transport.ts';
+import type { Decoded } from './decode.ts';
 import { parseAttempts, textHeader } from './extras.ts';
 
 /** Where deliveries of a lease end: the seat that handed them out, whatever seats the consumer has by then. */
@@ -45,6 +46,8 @@ export interface Parcel {
   readonly lease: ChannelLease;
   /** Members that are not settled. It is acknowledged when none is left. */
   open: number;
+  /** Once it was opened. */
+  members?: readonly Decoded[];
   /** Members that are settled, by index; for a batch only. */
   settled?: Set<number>;
   /** It came again, and it is not known yet which of its members were settled then. */

@@ -25,6 +25,8 @@ export interface ConsumerSnapshot {
   readonly seats: readonly SeatState[];
   readonly inHand: number;
   readonly buffered: number;
+  /** `time` of the oldest message that it holds. Absent where it holds none, and from members of older versions. */
+  readonly oldest?: string;
   readonly state: ConsumerState;
 }
 

@@ -89,6 +89,18 @@ export class Partition implements Holder {
     return this.#opened.length + this.#unopened.length - this.#unopenedHead;
   }
 
+  /** `time` of the first message that is here, not settled, and can be read. A queue hands out its head first, so nothing older waits. */
+  get oldest(): string | undefined {
+    for (const parcel of this.#parcels.values()) {
+      if (parcel.open === 0) continue;
+      const members = parcel.members ?? decodeBelieved(parcel.amqp, () => this.#options.clock.now());
+      for (const [index, member] of members.entries()) {
+        if (parcel.settled?.has(index) !== true && !isUndecodable(member)) return member.envelope.time;
+      }
+    }
+    return undefined;
+  }
+
   /** Why it is not attached at the moment; undefined while it is. */
   get away(): string | undefined {
     return this.#away;
@@ -315,6 +327,7 @@ export class Partition implements Holder {
       parcel.settled = new Set(
         parcel.amqp.fields.redelivered ? this.#options.journal.settledOf(parcelId(parcel.amqp)) : [],
       );
+    parcel.members = members;
     parcel.open = members.length;
     members.forEach((member, index) => {
       if (parcel.settled?.has(index) === true) this.#countDown(parcel);

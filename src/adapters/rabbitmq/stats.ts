@@ -1,3 +1,4 @@
+import { earliest } from '../../message.ts';
 import type { EndpointSpec, Topology } from '../../ports/topology.ts';
 import type { AttendedBy, EndpointStats, Ledger, Tally, TransportStats } from '../../ports/transport.ts';
 import { LEVELS } from './delays.ts';
@@ -88,6 +89,7 @@ function endpointStats(
 ): EndpointStats {
   const inHand = consumers.reduce((total, consumer) => total + consumer.inHand, 0);
   const buffered = consumers.reduce((total, consumer) => total + consumer.buffered, 0);
+  const oldest = earliest(consumers.map((consumer) => consumer.oldest));
   const ended = ['done', 'filtered', 'merged', 'duplicate', 'dead', 'expired', 'parked'].reduce(
     (total, outcome) => total + (outcomes[outcome] ?? 0),
     0,
@@ -99,6 +101,7 @@ function endpointStats(
     waiting: clamp(made - ended - inHand - away, here, here * BATCH_COUNT),
     inHand,
     delayed: away,
+    ...(oldest === undefined ? undefined : { oldest }),
     consumers: Math.max(consumers.length, broker.consumers),
     states: consumers.map(({ state }) => state),
     attended: consumers.map(attendedBy),

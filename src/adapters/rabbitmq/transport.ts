@@ -501,12 +501,13 @@ class RabbitTransport implements Transport {
         'transport.unconfirmed': this.#parts?.publisher.unconfirmed ?? 0,
       },
       letters: letters.snapshot(),
-      consumers: [...this.#consumers].map(({ endpoint, inHand, buffered, state, seats }) => ({
+      consumers: [...this.#consumers].map(({ endpoint, inHand, buffered, oldest, state, seats }) => ({
         endpoint,
         by: `${this.#options.service ?? 'waybill'} ${hostname()} ${String(process.pid)}`,
         seats,
         inHand,
         buffered,
+        ...(oldest === undefined ? undefined : { oldest }),
         state,
       })),
     };

@@ -337,7 +337,12 @@ describe('the command line', function () {
     const { made = 0, ...ends } = ledger;
     expect(Object.values(ends).reduce((sum, amount) => sum + amount, 0)).to.equal(made);
     expect(ledger).to.include({ waiting: 3, discarded: 1 });
-    expect((await waybill(at, 'stats')).stdout).to.match(/oms +3 .*nobody takes from it/);
+    expect((await waybill(at, 'stats')).stdout).to.match(/oms +3 +0 +0 +[\d.]+ (s|min) .*nobody takes from it/);
+    expect(stats?.['endpoints'])
+      .to.be.an('array')
+      .that.satisfies((endpoints: Record<string, unknown>[]) =>
+        endpoints.every(({ name, oldest }) => (name === 'oms') === (typeof oldest === 'string')),
+      );
 
     const ended = await dev.stop();
     expect(ended.code).to.equal(0);
