@@ -27,16 +27,28 @@ export function observeBus(bus: ObservedBus, clock: Clock = systemClock): () => 
   const { transport, log } = bus;
   const meter = metrics.getMeter('waybill');
   const instruments = instrumentsOf(meter);
+  let last = new Gauges();
   const observe = async (result: BatchObservableResult): Promise<void> => {
+    const gauges = new Gauges();
     const tell = (name: Name, value: number, labels: Labels = {}): void => {
       const instrument = instruments.get(name);
       if (instrument !== undefined) result.observe(instrument, value, labels);
+      gauges.add(name, labels);
     };
+    await look(tell);
+    // The SDK tells the last value of a series again when it is told none, as if it were still so.
+    for (const { name, labels } of last.without(gauges)) {
+      const instrument = instruments.get(name);
+      if (instrument !== undefined) result.observe(instrument, Number.NaN, labels);
+    }
+    last = gauges;
+  };
+  const look = async (tell: Tell): Promise<void> => {
     const { connected, blocked } = transport.status();
     tell('connected', connected ? 1 : 0);
     tell('blocked', blocked === undefined ? 0 : 1);
     for (const [source, open] of bus.breakers) tell('breaker', open ? 1 : 0, { source });
-    // Without a connection there is nothing to ask, and what is not told is not taken for zero.
+    // Without a connection there is nothing to ask.
     if (!connected) return;
     try {
       const stats = await transport.stats();
@@ -64,6 +76,19 @@ function instrumentsOf(meter: Meter): ReadonlyMap<Name, Observable> {
       return [key, instrument];
     }),
   );
+}
+
+/** Series of gauges that were told in one collection. */
+class Gauges {
+  readonly #series = new Map<string, { readonly name: Name; readonly labels: Labels }>();
+
+  add(name: Name, labels: Labels): void {
+    if (BUS_METRICS[name].kind === 'gauge') this.#series.set(`${name} ${JSON.stringify(labels)}`, { name, labels });
+  }
+
+  without(others: Gauges): { readonly name: Name; readonly labels: Labels }[] {
+    return [...this.#series].filter(([key]) => !others.#series.has(key)).map(([, series]) => series);
+  }
 }
 
 type Tell = (name: Name, value: number, labels?: Labels) => void;

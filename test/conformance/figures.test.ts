@@ -33,6 +33,20 @@ conformance('figures', ({ open, harness }) => {
     );
   }
 
+  it('are unknown, and not what they were, where a process cannot tell them any more', async () => {
+    const { bus, transport } = await open({ endpoints: { oms: {}, mail: {} } });
+    const unobserve = observeBus({ transport, breakers: new Map(), plan: bus.manifest, log: testLog });
+    try {
+      await transport.send([outgoing({}, { endpoint: 'oms' })]);
+      await until('it to wait', async () => (await gauge('waybill.endpoint.backlog'))['oms'] === 1);
+      await transport.close();
+      expect(await gauge('waybill.endpoint.backlog')).to.deep.equal({ oms: Number.NaN, mail: Number.NaN });
+      expect(Object.values(await gauge('waybill.transport.connected'))).to.deep.equal([0]);
+    } finally {
+      unobserve();
+    }
+  });
+
   it('tell how old the oldest message is: 0 where none is, and NaN where nobody can tell', async () => {
     const { bus, transport } = await open({ endpoints: { oms: {}, mail: {} } });
     const clock = new ManualClock();
