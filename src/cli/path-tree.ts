@@ -1,15 +1,20 @@
-import type { HistoryRecord, MessagePath } from '../index.ts';
+import type { AuditRecord, HistoryRecord, MessagePath, PathEvent } from '../index.ts';
 import type { Terminal } from './terminal.ts';
-
-/** Of messages that an isolated route sends itself: see `plan/continuation.ts`. */
-const CONTINUATION = 'waybill.route.continuation@1';
 
 export interface PathTreeOptions {
   /** The message that somebody follows, by its id. */
   readonly asked: string;
-  /** Dead letters that wait now, by message. */
-  readonly waiting: ReadonlyMap<string, readonly string[]>;
+  /** Of messages that were given up, by message. */
+  readonly letters: ReadonlyMap<string, Letters>;
   readonly style: Terminal['style'];
+}
+
+/** What became of the dead letters of a message. */
+export interface Letters {
+  /** What people did with them, oldest first. */
+  readonly audit: readonly AuditRecord[];
+  /** Those that wait now, by their ids. */
+  readonly waiting: readonly string[];
 }
 
 interface Branch {
@@ -31,15 +36,22 @@ export class PathTree {
   }
 
   #message(path: MessagePath): Branch {
-    const { message, type = 'a message', to, events, results } = path;
-    const below = events.map(({ record, results: made }) => this.#event(record, made));
-    const letters = (this.#options.waiting.get(message) ?? []).map((letter) => ({
+    const { message, type = 'a message', to, later, events, made, cut } = path;
+    const { audit = [], waiting = [] } = this.#options.letters.get(message) ?? {};
+    const done = events.map((event) => ({ at: event.record.at, ...this.#event(event) }));
+    const below = [...done, ...audit.map((record) => this.#action(record))].sort((a, b) => a.at - b.at);
+    const letters = waiting.map((letter) => ({
       text: this.#options.style('red', `waits as a dead letter: waybill dead show ${letter}`),
       below: [],
     }));
     return {
-      text: type === CONTINUATION ? 'goes on later' : this.#head(message, type, to),
-      below: [...below, ...letters, ...results.map((each) => this.#message(each))],
+      text: later ? 'goes on later' : this.#head(message, type, to),
+      below: [
+        ...below,
+        ...letters,
+        ...made.map((each) => this.#message(each)),
+        ...(cut ? [{ text: `goes on: waybill trace ${message}`, below: [] }] : []),
+      ],
     };
   }
 
@@ -54,14 +66,24 @@ export class PathTree {
     ].join('  ');
   }
 
-  #event(record: HistoryRecord, results: readonly MessagePath[]): Branch {
+  #event({ record, made }: PathEvent): Branch {
     const steps = (record.steps ?? []).map(({ label, took, error }) => ({
       text: `${label}  ${duration(took)}${error === undefined ? '' : `  ${this.#options.style('red', error)}`}`,
       below: [],
     }));
     const relation = record.operation === 'request' ? 'answered by' : 'together with';
     const joined = (record.joined ?? []).map((id) => ({ text: `${relation} ${id}`, below: [] }));
-    return { text: this.#line(record), below: [...steps, ...joined, ...results.map((each) => this.#message(each))] };
+    return { text: this.#line(record), below: [...steps, ...joined, ...made.map((each) => this.#message(each))] };
+  }
+
+  #action({ at, by, action, endpoint }: AuditRecord): Branch & { readonly at: number } {
+    const ms = Date.parse(at) || 0;
+    const what = action === 'redrive' ? `redriven to ${endpoint} by ${by}` : `discarded by ${by}`;
+    return { at: ms, text: `${this.#time(ms)}  ${what}`, below: [] };
+  }
+
+  #time(ms: number): string {
+    return this.#options.style('dim', new Date(ms).toISOString());
   }
 
   #line(record: HistoryRecord): string {
@@ -69,9 +91,9 @@ export class PathTree {
     const { style } = this.#options;
     const failed = error === undefined ? '' : style('red', error);
     const again = retryIn === undefined ? '' : `again in ${duration(retryIn)}`;
-    const time = style('dim', new Date(at).toISOString());
+    const time = this.#time(at);
     const parts =
-      operation === 'dead-letter' || operation === 'redrive'
+      operation === 'dead-letter'
         ? [time, titleOf(record), failed]
         : [time, titleOf(record), duration(took), failed === '' ? (outcome ?? '') : failed, again];
     return [...parts.filter((part) => part !== ''), style('dim', `(${process})`)].join('  ');
@@ -89,14 +111,13 @@ function titleOf({ operation, by, attempt, endpoint = '' }: HistoryRecord): stri
     case 'process':
       return `${by}, attempt ${String(attempt ?? 1)}`;
     case 'dead-letter':
-      return `given up at ${endpoint}${by === endpoint ? '' : ` by the route ${by}`}, after ${tries(attempt ?? 1)}`;
-    case 'redrive':
-      return `redriven by ${by} to ${endpoint}`;
+      return `given up at ${endpoint}${by === endpoint ? '' : ` by the route ${by}`}, ${tries(attempt ?? 0)}`;
   }
 }
 
 function tries(attempts: number): string {
-  return attempts === 1 ? '1 attempt' : `${String(attempts)} attempts`;
+  if (attempts === 0) return 'before its first attempt';
+  return attempts === 1 ? 'after 1 attempt' : `after ${String(attempts)} attempts`;
 }
 
 /** @param ms @unit milliseconds */

@@ -1,6 +1,14 @@
-import { conversationsOf, type HistoryRecord, type Host, type MessagePath, pathsOf } from '../index.ts';
+import {
+  type AuditRecord,
+  conversationsOf,
+  type HistoryRecord,
+  type Host,
+  type MessagePath,
+  pathsOf,
+  toError,
+} from '../index.ts';
 import type { ExitName } from './exit-codes.ts';
-import { PathTree } from './path-tree.ts';
+import { type Letters, PathTree } from './path-tree.ts';
 import { type GlobalOptions, withBus } from './session.ts';
 import { count, type Terminal } from './terminal.ts';
 
@@ -8,38 +16,56 @@ import { count, type Terminal } from './terminal.ts';
 export async function trace(terminal: Terminal, message: string, options: GlobalOptions): Promise<ExitName> {
   return withBus<ExitName>(terminal, options, async (host) => {
     const records = await conversationsOf(message, (read) => host.transport.history(read));
-    const waiting = await lettersOf(host, message, records);
-    if (records.length === 0) return unknown(terminal, message, waiting);
-    const paths = pathsOf(message, records);
-    terminal.data({ message, paths: paths.map((path) => plain(path)), deadLetters: [...waiting.values()].flat() });
-    if (!terminal.json) {
-      const tree = new PathTree({ asked: message, waiting, style: (format, text) => terminal.style(format, text) });
-      for (const path of paths) terminal.print(tree.text(path));
-      terminal.note(count(records.length, 'record'));
-    }
+    const letters = await lettersOf(host, message, givenUp(records)).catch(
+      (error: unknown): ReadonlyMap<string, Letters> => {
+        // Watchers may not.
+        terminal.note(`the dead letters cannot be looked at: ${toError(error).message}`);
+        return new Map();
+      },
+    );
+    const deadLetters = [...letters.values()].flatMap(({ waiting }) => waiting);
+    const paths = records.length === 0 ? [] : pathsOf(message, records);
+    const audit = [...letters.values()].flatMap((each) => each.audit);
+    terminal.data({ message, paths: paths.map((path) => plain(path)), audit, deadLetters });
+    if (records.length === 0) return unknown(terminal, message, deadLetters[0]);
+    const tree = new PathTree({ asked: message, letters, style: (format, text) => terminal.style(format, text) });
+    for (const path of paths) terminal.print(tree.text(path));
+    if (!terminal.json) terminal.note(count(records.length, 'record'));
     return 'ok';
   });
 }
 
-/** Letters that wait now, of the messages on the path; by message. */
+function givenUp(records: readonly HistoryRecord[]): readonly string[] {
+  return records.filter(({ operation }) => operation === 'dead-letter').map((record) => record.message);
+}
+
+/** Also of the message that is asked for: its record may be missing. */
 async function lettersOf(
-  host: Host,
-  message: string,
-  records: readonly HistoryRecord[],
-): Promise<ReadonlyMap<string, readonly string[]>> {
-  const died = new Set(records.filter(({ operation }) => operation === 'dead-letter').map((record) => record.message));
-  if (records.length === 0) died.add(message);
-  const found = new Map<string, string[]>();
-  for (const messageId of died) {
-    for await (const { id } of host.transport.dead.list({ messageId }))
-      found.set(messageId, [...(found.get(messageId) ?? []), id]);
+  { transport }: Host,
+  asked: string,
+  died: readonly string[],
+): Promise<ReadonlyMap<string, Letters>> {
+  const messages = new Set([asked, ...died]);
+  const found = new Map<string, { audit: AuditRecord[]; waiting: string[] }>();
+  const of = (message: string): { audit: AuditRecord[]; waiting: string[] } => {
+    const letters = found.get(message) ?? { audit: [], waiting: [] };
+    found.set(message, letters);
+    return letters;
+  };
+  // All of them in one look, which on RabbitMQ holds the queue.
+  const [only, ...others] = messages;
+  const filter = only === undefined || others.length > 0 ? {} : { messageId: only };
+  for await (const { id, message } of transport.dead.list(filter)) {
+    if (messages.has(message.envelope.id)) of(message.envelope.id).waiting.push(id);
+  }
+  if (died.length === 0 && found.size === 0) return found;
+  for await (const record of transport.audit()) {
+    if (messages.has(record.messageId)) of(record.messageId).audit.push(record);
   }
   return found;
 }
 
-function unknown(terminal: Terminal, message: string, waiting: ReadonlyMap<string, readonly string[]>): ExitName {
-  const [letter] = waiting.get(message) ?? [];
-  terminal.data({ message, paths: [], deadLetters: [...waiting.values()].flat() });
+function unknown(terminal: Terminal, message: string, letter: string | undefined): ExitName {
   terminal.note(`there is no record of the message ${message}`);
   terminal.note(
     letter === undefined
@@ -49,13 +75,12 @@ function unknown(terminal: Terminal, message: string, waiting: ReadonlyMap<strin
   return 'nothing';
 }
 
-/** For machines: nothing but what was recorded, in the shape of the path. */
-function plain({ message, type, to, events, results }: MessagePath): object {
+/** For machines: what was recorded, in the shape of the path. */
+function plain({ events, made, type, ...path }: MessagePath): object {
   return {
-    message,
+    ...path,
     ...(type !== undefined && { type }),
-    ...(to.length > 0 && { to }),
-    events: events.map((event) => ({ ...event.record, results: event.results.map((each) => plain(each)) })),
-    ...(results.length > 0 && { results: results.map((each) => plain(each)) }),
+    events: events.map((event) => ({ ...event.record, made: event.made.map((each) => plain(each)) })),
+    made: made.map((each) => plain(each)),
   };
 }

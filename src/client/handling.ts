@@ -145,17 +145,17 @@ export class Handling {
     const { message } = attempting.delivery;
     const { envelope } = message;
     const ref = typeRef(envelope.type, envelope.version);
-    const { data, entry, handled } = this.#read(ref, message.body);
+    const { data, entry, contract } = this.#read(ref, message.body);
     const received: Message = Object.freeze({ ...envelope, data });
-    if (entry.once) return this.#once(entry, received, handled, attempting);
-    const context = this.#context(attempting, received, handled, () => Promise.reject(noInbox(ref)));
+    if (entry.once) return this.#once(entry, received, contract, attempting);
+    const context = this.#context(attempting, received, contract, () => Promise.reject(noInbox(ref)));
     const result = entry.run(received, context);
     const finish = (value: unknown): Verdict => context.verdict(this.#answer(entry, value, attempting));
     // Whatever can be awaited: a query builder's promise, or one of another realm, is no `Promise` of this one.
     return isThenable(result) ? Promise.resolve(result).then(finish) : finish(result);
   };
 
-  async #once(entry: Entry, message: Message, handled: TypeRef, attempting: Attempting): Promise<Verdict> {
+  async #once(entry: Entry, message: Message, contract: Contract, attempting: Attempting): Promise<Verdict> {
     const { delivery } = attempting;
     if (this.#inbox === undefined) throw new TypeError('a message came before the inbox was opened');
     const attempt: InboxAttempt = await this.#inbox.begin(delivery, attempting.signal);
@@ -163,7 +163,7 @@ export class Handling {
       if (attempt.before !== undefined) return attempt.before;
       // The next attempt may have begun while the record was looked for.
       if (attempting.signal.aborted) throw outOfTime();
-      const context = this.#context(attempting, message, handled, () => attempt.transaction());
+      const context = this.#context(attempting, message, contract, () => attempt.transaction());
       const value = await entry.run(message, context);
       const verdict = context.verdict(this.#answer(entry, value, attempting));
       // What nobody waits for any more leaves no trace: it is handled again.
@@ -173,15 +173,15 @@ export class Handling {
     }
   }
 
-  /** @param handled the type of the data, which may have been cast up */
+  /** @param contract of the data, which may have been cast up */
   #context(
     attempting: Attempting,
     message: Message,
-    handled: TypeRef,
+    contract: Contract,
     transaction: () => Promise<HandlerTransaction>,
   ): Context {
     return new Context({
-      shown: (fields) => shownFields(fields, message, this.#plan().contracts.require(handled)),
+      shown: (fields) => shownFields(fields, message, contract),
       drafts: this.#drafts,
       requester: this.#requester,
       log: this.#log,
@@ -204,7 +204,7 @@ export class Handling {
   }
 
   /** Parses, validates and, where only a later major has a handler, casts up. */
-  #read(ref: TypeRef, body: Uint8Array): { data: unknown; entry: Entry; handled: TypeRef } {
+  #read(ref: TypeRef, body: Uint8Array): { data: unknown; entry: Entry; contract: Contract } {
     const { contracts, definition } = this.#plan();
     const parsed = parseJson(body, { maxDepth: definition.limits.depth });
     const violation = contracts.require(ref).validate(parsed);
@@ -217,12 +217,13 @@ export class Handling {
   }
 
   /** The handler of a type or, where only a later major has one, that one with the cast to it. */
-  #entry(ref: TypeRef): { readonly entry: Entry; readonly handled: TypeRef; readonly cast?: Cast } | undefined {
+  #entry(ref: TypeRef): { readonly entry: Entry; readonly contract: Contract; readonly cast?: Cast } | undefined {
+    const { contracts } = this.#plan();
     const exact = this.#handlers.get(ref);
-    if (exact !== undefined) return { entry: exact, handled: ref };
+    if (exact !== undefined) return { entry: exact, contract: contracts.require(ref) };
     for (const [handled, entry] of this.#handlers) {
-      const cast = this.#plan().contracts.cast(ref, handled);
-      if (cast !== undefined) return { entry, handled, cast };
+      const cast = contracts.cast(ref, handled);
+      if (cast !== undefined) return { entry, contract: contracts.require(handled), cast };
     }
     return undefined;
   }
@@ -234,6 +235,9 @@ function shownFields(fields: object, message: Message, contract: Contract): obje
     if (value === message) return { ...message, data: contract.mask(message.data) };
     return value === message.data ? contract.mask(value) : value;
   };
+  const whole = shown(fields);
+  if (typeof whole !== 'object' || whole === null) return { data: whole };
+  if (whole !== fields) return whole;
   return Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, shown(value)]));
 }
 

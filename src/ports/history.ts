@@ -12,7 +12,7 @@ export interface HistoryRecord {
   /** How long it took. @unit milliseconds */
   readonly took: number;
   readonly operation: HistoryOperation;
-  /** Who did it: a service, a route, an endpoint; of a redrive a person. */
+  /** Who did it: a service, a route, an endpoint. */
   readonly by: string;
   /** The process, for people: host and process id. */
   readonly process: string;
@@ -36,11 +36,14 @@ export interface HistoryRecord {
   readonly results?: readonly HistoryResult[];
   /** Other messages that came together in it, by their ids. */
   readonly joined?: readonly string[];
-  /** Of a dead letter and a redrive: the endpoint it is about. */
+  /** Of a dead letter: where it was given up. */
   readonly endpoint?: string;
 }
 
-export type HistoryOperation = 'publish' | 'request' | 'route' | 'process' | 'dead-letter' | 'redrive';
+/** In the order in which they are done with a message. */
+export const HISTORY_OPERATIONS = ['publish', 'request', 'route', 'process', 'dead-letter'] as const;
+
+export type HistoryOperation = (typeof HISTORY_OPERATIONS)[number];
 
 export interface HistoryStep {
   readonly label: string;
@@ -77,25 +80,48 @@ export function decodeHistory(text: string): HistoryRecord[] {
   return Array.isArray(value) ? value.filter(isHistoryRecord) : [];
 }
 
-const TEXTS = ['operation', 'by', 'process', 'message', 'type', 'conversation'] as const;
+const TEXTS = ['by', 'process', 'message', 'type', 'conversation'] as const;
 const OPTIONAL_TEXTS = ['cause', 'outcome', 'error', 'endpoint'] as const;
+/** What a date can be. @unit milliseconds */
+const LAST_TIME = 8.64e15;
 
+/** Whoever may add to the history may have written anything. */
 function isHistoryRecord(value: unknown): value is HistoryRecord {
   if (!isObject(value)) return false;
   return (
-    typeof value['at'] === 'number' &&
-    typeof value['took'] === 'number' &&
-    TEXTS.every((name) => typeof value[name] === 'string') &&
-    OPTIONAL_TEXTS.every((name) => value[name] === undefined || typeof value[name] === 'string') &&
-    ['attempt', 'retryIn'].every((name) => value[name] === undefined || typeof value[name] === 'number') &&
-    isListOf(value['steps'], (step) => isObject(step) && typeof step['label'] === 'string') &&
-    isListOf(value['results'], (result) => isObject(result) && typeof result['message'] === 'string') &&
-    isListOf(value['joined'], (id) => typeof id === 'string')
+    isAmount(value['at']) &&
+    value['at'] <= LAST_TIME &&
+    isAmount(value['took']) &&
+    HISTORY_OPERATIONS.some((operation) => operation === value['operation']) &&
+    TEXTS.every((name) => isText(value[name])) &&
+    OPTIONAL_TEXTS.every((name) => value[name] === undefined || isText(value[name])) &&
+    ['attempt', 'retryIn'].every((name) => value[name] === undefined || isAmount(value[name])) &&
+    isListOf(value['steps'], isStep) &&
+    isListOf(value['results'], isResult) &&
+    isListOf(value['joined'], isText)
   );
+}
+
+function isStep(value: unknown): boolean {
+  if (!isObject(value)) return false;
+  return isText(value['label']) && isAmount(value['took']) && (value['error'] === undefined || isText(value['error']));
+}
+
+function isResult(value: unknown): boolean {
+  return isObject(value) && isText(value['message']) && isText(value['type']) && isText(value['to']);
 }
 
 function isListOf(value: unknown, fits: (item: unknown) => boolean): boolean {
   return value === undefined || (Array.isArray(value) && value.every(fits));
+}
+
+function isAmount(value: unknown): value is number {
+  return typeof value === 'number' && Number.isFinite(value) && value >= 0;
+}
+
+/** Text without what would steer a terminal. */
+function isText(value: unknown): value is string {
+  return typeof value === 'string' && !/\p{Cc}/u.test(value);
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -367,8 +367,9 @@ export class Dispatcher {
     if (run.probe) this.#outage.probeFailed();
   }
 
-  #again({ lane, task, span }: Run, failure: Failure): void {
-    const { retry, ordering, holdMs, clock, endpoint, log } = this.#options;
+  #again(run: Run, failure: Failure): void {
+    const { lane, task } = run;
+    const { retry, ordering, holdMs, clock, endpoint } = this.#options;
     const delayMs = nextDelay(retry, task.failures.length, clock.random());
     if (delayMs === undefined) {
       this.#bury(lane, task, failure.code, failure.error);
@@ -378,13 +379,9 @@ export class Dispatcher {
       this.#expire(lane, task);
       return;
     }
-    span?.event('retry', { 'waybill.retry.delay_ms': Math.round(delayMs) });
-    log.debug(
-      { ...logFields(task.delivery), delayMs, error: failure.error },
-      'an attempt failed and will be made again',
-    );
     const { settler } = this.#connected();
     if (delayMs > 0 && ordering === 'none') {
+      this.#sayAgain(run, delayMs, failure);
       settler.push(
         { delivery: task.delivery, outcome: 'retry', delayMs, attempts: task.failures },
         { [`endpoint.${endpoint}.retried`]: 1 },
@@ -403,6 +400,7 @@ export class Dispatcher {
       );
       return;
     }
+    this.#sayAgain(run, delayMs, failure);
     settler.count(`endpoint.${endpoint}.retried`, 1);
     if (delayMs === 0) this.#lanes.again(lane);
     else {
@@ -410,6 +408,14 @@ export class Dispatcher {
       this.#report();
     }
     this.#ended();
+  }
+
+  #sayAgain({ task, span }: Run, delayMs: number, { error }: Failure): void {
+    span?.event('retry', { 'waybill.retry.delay_ms': Math.round(delayMs) });
+    this.#options.log.debug(
+      { ...logFields(task.delivery), delayMs, error },
+      'an attempt failed and will be made again',
+    );
   }
 
   /** What came under an earlier lease of the partition comes again under this one. */

@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import { toError } from '../errors.ts';
 import { type EncodedMessage, type Envelope, typeRef } from '../message.ts';
-import type { Clock, Timer } from '../ports/clock.ts';
+import { type Clock, pause, type Timer } from '../ports/clock.ts';
 import type { HistoryOperation, HistoryRecord } from '../ports/history.ts';
 import type { Log } from '../ports/log.ts';
 import type { Transport } from '../ports/transport.ts';
@@ -12,12 +12,16 @@ const WAIT_MS = 500;
 const MOST_TOGETHER = 500;
 /** While those before are being kept; what comes beyond is left out. */
 const MOST_WAITING = 5_000;
+/** How long the last records may take to be kept when the process ends. @unit milliseconds */
+const CLOSE_MS = 1_000;
+/** How often the log says at most how many are missing. @unit milliseconds */
+const SAY_MS = 60_000;
 
 export interface HistoryOptions {
   readonly transport: Pick<Transport, 'record'>;
   readonly clock: Clock;
   readonly log: Log;
-  /** Messages of which this process records in a second what it does with them, as in `Share`; more of dead letters. @range 1 to 10_000 */
+  /** How many records this process adds in a second, about: see `Share`. Dead letters are counted for themselves. @range 1 to 10_000 */
   readonly rate: number;
 }
 
@@ -40,6 +44,8 @@ export class History {
   #timer: Timer | undefined;
   #keeping: Promise<void> | undefined;
   #leftOut = 0;
+  /** When the log said last how many were left out, by the clock's `elapsed`. */
+  #saidMs = Number.NEGATIVE_INFINITY;
   #closed = false;
 
   constructor(options: HistoryOptions) {
@@ -89,9 +95,18 @@ export class History {
     this.#timer ??= this.#options.clock.timer(WAIT_MS, () => void this.#keep(), true);
   }
 
-  /** Keeps what there is still, as far as the transport takes it. Before the transport is closed. */
+  /** Keeps what there is still, as far as the transport takes it at once. Before the transport is closed. */
   async close(): Promise<void> {
     this.#closed = true;
+    const late = new AbortController();
+    await Promise.race([this.#keepRest(), pause(this.#options.clock, CLOSE_MS, late.signal)]);
+    late.abort();
+    this.#leftOut += this.#waiting.length;
+    this.#waiting = [];
+    this.#sayLeftOut();
+  }
+
+  async #keepRest(): Promise<void> {
     while (this.#waiting.length > 0 || this.#keeping !== undefined) await this.#keep();
   }
 
@@ -99,27 +114,30 @@ export class History {
   #keep(): Promise<void> {
     this.#timer?.cancel();
     this.#timer = undefined;
-    this.#keeping ??= this.#keepAll().finally(() => {
+    this.#keeping ??= this.#keepSome().finally(() => {
       this.#keeping = undefined;
       if (this.#waiting.length > 0 && !this.#closed) this.#wait();
     });
     return this.#keeping;
   }
 
-  async #keepAll(): Promise<void> {
-    const records = this.#waiting;
-    this.#waiting = [];
+  async #keepSome(): Promise<void> {
+    const records = this.#waiting.splice(0, MOST_TOGETHER);
     if (records.length === 0) return;
-    const { transport, log } = this.#options;
     try {
-      await transport.record(records);
+      await this.#options.transport.record(records);
     } catch (thrown) {
       this.#leftOut += records.length;
-      log.debug({ error: toError(thrown).message }, 'the message history was not added to');
+      this.#options.log.debug({ error: toError(thrown).message }, 'the message history was not added to');
       return;
     }
+    if (this.#options.clock.elapsed() - this.#saidMs >= SAY_MS) this.#sayLeftOut();
+  }
+
+  #sayLeftOut(): void {
     if (this.#leftOut === 0) return;
-    log.warn({ records: this.#leftOut }, 'the message history lacks records that could not be kept');
+    this.#saidMs = this.#options.clock.elapsed();
+    this.#options.log.warn({ records: this.#leftOut }, 'the message history lacks records that could not be kept');
     this.#leftOut = 0;
   }
 }

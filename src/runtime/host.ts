@@ -53,6 +53,8 @@ export class Host implements AsyncDisposable {
   readonly log: Log;
   readonly tracing: Tracing;
   readonly #history: History | undefined;
+  /** What an office tells: it looks at letters first where somebody listens, and the message history always would. */
+  readonly #traces: Tracing;
   readonly store: LazyStore | undefined;
   /** What people paused. */
   readonly control = new Control();
@@ -71,8 +73,8 @@ export class Host implements AsyncDisposable {
 
   constructor(parts: HostParts) {
     const { plan, source, transport, clock, log, part, store, history } = parts;
-    const heard = parts.tracing ?? NO_TRACING;
-    const tracing = history === undefined ? heard : new RecordedTracing(heard, history);
+    const traces = parts.tracing ?? NO_TRACING;
+    const tracing = history === undefined ? traces : new RecordedTracing(traces, history);
     const { resources = new ProcessResources(), tables = new LiveTables({ settings: new Map(), clock, log }) } = parts;
     const current = new CurrentPlan(plan, source, part);
     const planOf = (manifest: Manifest): Promise<Plan> => parts.planOf(manifest, current.own?.mediators);
@@ -81,6 +83,7 @@ export class Host implements AsyncDisposable {
     const router = new HostedRouter({ transport, clock, log, planOf, resources, tables, control, store, tracing });
     const follower = new Follower({ current, standings, router, transport, log, planOf });
     this.#history = history;
+    this.#traces = traces;
     this.transport = transport;
     this.clock = clock;
     this.log = log;
@@ -112,12 +115,12 @@ export class Host implements AsyncDisposable {
 
   /** Deliveries that were given up. */
   get dead(): Office {
-    return new TracedOffice(this.transport.dead, this.tracing);
+    return new TracedOffice(this.transport.dead, this.#traces);
   }
 
   /** Messages that no route took. */
   get parked(): Office {
-    return new TracedOffice(this.transport.parked, this.tracing);
+    return new TracedOffice(this.transport.parked, this.#traces);
   }
 
   get plan(): Plan {

@@ -1,5 +1,6 @@
 import type { TypeRef } from '../message.ts';
-import type { HistoryOperation, HistoryRecord } from '../ports/history.ts';
+import { CONTINUATION } from '../plan/continuation.ts';
+import { HISTORY_OPERATIONS, type HistoryRecord } from '../ports/history.ts';
 
 /** What the message history tells of a message, and of those that came of it. */
 export interface MessagePath {
@@ -7,22 +8,29 @@ export interface MessagePath {
   readonly type: TypeRef | undefined;
   /** Where it was sent, where a route made it. */
   readonly to: readonly string[];
+  /** A message that an isolated route sent itself, to go on later. */
+  readonly later: boolean;
   /** What was done with it, in order of time. */
   readonly events: readonly PathEvent[];
-  /** Messages of which it is not known what made them but that it was this one. */
-  readonly results: readonly MessagePath[];
+  /** Messages that it caused, and of which it is not known in what. */
+  readonly made: readonly MessagePath[];
+  /** It goes on, deeper than paths are told. */
+  readonly cut: boolean;
 }
 
 export interface PathEvent {
   readonly record: HistoryRecord;
-  readonly results: readonly MessagePath[];
+  readonly made: readonly MessagePath[];
 }
 
 /** The reader of a message history, which may be long: it hands over a part at a time. */
 export type ReadHistory = (read: (records: readonly HistoryRecord[]) => void) => Promise<void>;
 
+/** How many messages in a row a path tells of: services that answer each other may go on for ever. */
+const DEEPEST = 100;
+
 /**
- * The records of the conversations that a message is part of: its own, and those whose messages it came together with.
+ * The records of the conversations that a message is part of: its own, and those of messages that a step put it together with.
  * @returns empty when there is none of the message
  */
 export async function conversationsOf(message: string, history: ReadHistory): Promise<readonly HistoryRecord[]> {
@@ -35,18 +43,13 @@ export async function conversationsOf(message: string, history: ReadHistory): Pr
   await history((records) => {
     for (const record of records) if (conversations.has(record.conversation)) found.push(record);
   });
-  return found.sort((a, b) => a.at - b.at || RANKS[a.operation] - RANKS[b.operation]);
+  return found.sort((a, b) => a.at - b.at || rankOf(a) - rankOf(b));
 }
 
 /** Of what began in the same millisecond. */
-const RANKS: Readonly<Record<HistoryOperation, number>> = {
-  publish: 0,
-  request: 0,
-  route: 1,
-  process: 1,
-  'dead-letter': 2,
-  redrive: 3,
-};
+function rankOf({ operation }: HistoryRecord): number {
+  return HISTORY_OPERATIONS.indexOf(operation);
+}
 
 function concerns(record: HistoryRecord, message: string): boolean {
   return (
@@ -73,6 +76,8 @@ class Graph {
   readonly #caused = new Map<string, string[]>();
   readonly #sentTo = new Map<string, string[]>();
   readonly #records: readonly HistoryRecord[];
+  /** Messages above the one that is looked at. */
+  readonly #above = new Set<string>();
 
   constructor(records: readonly HistoryRecord[]) {
     this.#records = records;
@@ -100,35 +105,47 @@ class Graph {
     let at = message;
     for (;;) {
       const cause = this.#causes.get(at);
-      if (cause === undefined || seen.has(cause)) return at;
+      // Of a long path no more than is told of it, or it would end above the message.
+      if (cause === undefined || seen.has(cause) || seen.size >= DEEPEST / 2) return at;
       seen.add(at);
       at = cause;
     }
   }
 
-  path(message: string, above: ReadonlySet<string> = new Set()): MessagePath {
-    const within = new Set([...above, message]);
+  path(message: string): MessagePath {
+    const type = this.#types.get(message);
     const records = this.#byMessage.get(message) ?? [];
-    const left = new Set((this.#caused.get(message) ?? []).filter((each) => !within.has(each)));
-    const take = (ids: readonly string[]): MessagePath[] => {
-      return ids.filter((id) => left.delete(id)).map((id) => this.path(id, within));
-    };
-    const events = records.map((record): PathEvent => ({ record, results: take(this.#madeIn(record)) }));
-    return {
-      message,
-      type: this.#types.get(message),
-      to: this.#sentTo.get(message) ?? [],
-      events,
-      results: take([...left]),
-    };
+    const head = { message, type, to: this.#sentTo.get(message) ?? [], later: type === CONTINUATION };
+    const cut = this.#above.size >= DEEPEST;
+    if (cut) return { ...head, events: records.map((record) => ({ record, made: [] })), made: [], cut };
+    this.#above.add(message);
+    const left = new Set((this.#caused.get(message) ?? []).filter((each) => !this.#above.has(each)));
+    const take = (ids: readonly string[]): MessagePath[] =>
+      ids.filter((id) => left.delete(id)).map((id) => this.path(id));
+    const published = this.#publishedIn(records, left);
+    const events = records.map((record) => {
+      return { record, made: take(record.results?.map((result) => result.message) ?? published.get(record) ?? []) };
+    });
+    const made = take([...left]);
+    this.#above.delete(message);
+    return { ...head, events, made, cut };
   }
 
-  /** What a route sent on; what a handler published. */
-  #madeIn({ message, operation, by, results = [] }: HistoryRecord): readonly string[] {
-    if (operation !== 'process') return results.map((result) => result.message);
-    return (this.#caused.get(message) ?? []).filter((id) =>
-      this.#byMessage.get(id)?.some((record) => isSending(record) && record.by === by),
-    );
+  /** Of attempts of a handler: the messages that it published. One that fails publishes nothing, so they are those of the last that began before. */
+  #publishedIn(records: readonly HistoryRecord[], caused: ReadonlySet<string>): Map<HistoryRecord, string[]> {
+    const published = new Map<HistoryRecord, string[]>();
+    const attempts = records.filter(({ operation }) => operation === 'process');
+    if (attempts.length === 0) return published;
+    for (const id of caused) {
+      const sending = this.#byMessage.get(id)?.find(isSending);
+      const attempt = attempts.findLast((each) => {
+        return (
+          sending !== undefined && each.by === sending.by && each.process === sending.process && each.at <= sending.at
+        );
+      });
+      if (attempt !== undefined) listAt(published, attempt).push(id);
+    }
+    return published;
   }
 
   #cause(message: string, cause: string): void {
@@ -143,7 +160,7 @@ function isSending({ operation }: HistoryRecord): boolean {
   return operation === 'publish' || operation === 'request';
 }
 
-function listAt<Item>(lists: Map<string, Item[]>, key: string): Item[] {
+function listAt<Key, Item>(lists: Map<Key, Item[]>, key: Key): Item[] {
   let list = lists.get(key);
   if (list === undefined) {
     list = [];

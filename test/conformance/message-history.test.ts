@@ -95,10 +95,10 @@ shop.order.placed@1  <-
       ];
       expect(told(dead, 'mail')).to.deep.equal([...attempts, '└─ waits as a dead letter: waybill dead show ...']);
       await bus.waybill('dead', 'redrive', '--yes');
-      const redriven = await traced(id, /redriven by[^]*mail, attempt 1/);
+      const redriven = await traced(id, /redriven to[^]*mail, attempt 1/);
       expect(told(redriven, 'mail').slice(0, 4)).to.deep.equal(attempts);
       expect(told(redriven, 'mail').slice(4).join('; ')).to.match(
-        /^├─ redriven by \S+ to mail; └─ mail, attempt 1 {2}done$/,
+        /^├─ redriven to mail by \S+; └─ mail, attempt 1 {2}done$/,
       );
     });
 

@@ -1,6 +1,5 @@
 import { WaybillError } from '../../errors.ts';
 import type { EncodedMessage, TypeRef } from '../../message.ts';
-import type { HistoryRecord } from '../../ports/history.ts';
 import type { Cause, Loaded, StateRef } from '../../ports/store.ts';
 import type { Manifest, Pause } from '../../ports/topology.ts';
 import type {
@@ -47,7 +46,8 @@ export interface Core {
   audit(after: string, most: number): Promise<Page<AuditRecord>>;
   /** @param text records, as `encodeHistory` makes it */
   record(text: string): Promise<void>;
-  history(after: string): Promise<Page<HistoryRecord>>;
+  /** Parts of records, as `record` took them. */
+  history(after: string): Promise<Page<string>>;
   stats(): Promise<TransportStats>;
   manifest(): Promise<Manifest | undefined>;
   apply(manifest: Manifest, options?: ApplyOptions): Promise<ApplyResult>;

@@ -1,7 +1,6 @@
 import { toError, WaybillError } from '../../errors.ts';
 import type { EncodedMessage, TypeRef } from '../../message.ts';
 import type { Clock } from '../../ports/clock.ts';
-import type { HistoryRecord } from '../../ports/history.ts';
 import type { Log } from '../../ports/log.ts';
 import type { Cause, Loaded, StateRef } from '../../ports/store.ts';
 import { keepPauses, type Manifest, type Pause, withPause } from '../../ports/topology.ts';
@@ -203,8 +202,10 @@ export class Engine implements Core, SubscriptionHost {
     }
   }
 
-  history(after: string): Promise<Page<HistoryRecord>> {
-    return Promise.resolve(this.#history.page(after));
+  async history(after: string): Promise<Page<string>> {
+    this.#checkOpen();
+    await this.#journal.settled();
+    return this.#history.page(after);
   }
 
   load(cause: Cause | undefined, refs: readonly StateRef[]): Promise<Loaded> {

@@ -1,5 +1,5 @@
 import type { Clock } from '../../ports/clock.ts';
-import { decodeHistory, HISTORY_AGE_MS, HISTORY_BYTES, type HistoryRecord } from '../../ports/history.ts';
+import { HISTORY_AGE_MS, HISTORY_BYTES } from '../../ports/history.ts';
 import type { Page } from './core.ts';
 import type { Store } from './folder.ts';
 import type { Change, Journal } from './journal.ts';
@@ -35,15 +35,19 @@ export class HistoryLog implements Change {
     return journal.durable;
   }
 
-  /** @param after a place, as the page before says it; empty for the first */
-  page(after: string): Page<HistoryRecord> {
+  /**
+   * Parts of records, as `add` took them.
+   * @param after a place, as the page before says it; empty for the first
+   */
+  page(after: string): Page<string> {
     const { store, clock } = this.#options;
-    const items: HistoryRecord[] = [];
+    const items: string[] = [];
     const least = clock.now() - HISTORY_AGE_MS;
-    const range = after === '' ? {} : { start: Number(after), exclusiveStart: true };
+    const place = Number(after);
+    const range = after === '' || Number.isNaN(place) ? {} : { start: place, exclusiveStart: true };
     let size = 0;
     for (const { key, value } of store.history.getRange(range)) {
-      if (timeOf(value) >= least) items.push(...decodeHistory(value.slice(value.indexOf('\n') + 1)));
+      if (timeOf(value) >= least) items.push(value.slice(value.indexOf('\n') + 1));
       size += value.length;
       if (size >= PAGE) return { items, next: String(key) };
     }

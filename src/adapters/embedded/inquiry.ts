@@ -1,4 +1,3 @@
-import { decodeHistory, type HistoryRecord } from '../../ports/history.ts';
 import type { Cause, Loaded, StateRef } from '../../ports/store.ts';
 import type { Manifest, Pause } from '../../ports/topology.ts';
 import type {
@@ -12,7 +11,7 @@ import type {
 import type { Cabinet, Page } from './core.ts';
 import type { Frame } from './frames.ts';
 import { manifestOf } from './records.ts';
-import { auditOf, isRecord, letterOf, numberIn, statsOf, stringIn, stringsOf } from './shapes.ts';
+import { auditOf, isRecord, letterOf, numberIn, statsOf, stringsOf } from './shapes.ts';
 import { loadedOf } from './wire-units.ts';
 
 /** Questions and requests to the owner that one answer ends. */
@@ -54,10 +53,10 @@ export abstract class Inquiry {
     await this.call('record', { text });
   }
 
-  async history(after: string): Promise<Page<HistoryRecord>> {
+  async history(after: string): Promise<Page<string>> {
     const { header } = await this.call('history', { after });
     const value = isRecord(header['value']) ? header['value'] : {};
-    const items = decodeHistory(stringIn(value, 'text'));
+    const items = stringsOf(value['items']);
     const { next } = value;
     return typeof next === 'string' ? { items, next } : { items };
   }

@@ -2,7 +2,6 @@ import type { Socket } from 'node:net';
 import { toError } from '../../errors.ts';
 import type { EncodedMessage } from '../../message.ts';
 import type { Clock } from '../../ports/clock.ts';
-import { encodeHistory } from '../../ports/history.ts';
 import type { Log } from '../../ports/log.ts';
 import type { ApplyOptions, Outgoing, Tap } from '../../ports/transport.ts';
 import type { Engine } from './engine.ts';
@@ -216,10 +215,8 @@ export class Session {
       case 'record':
         await engine.record(stringIn(header, 'text'));
         return {};
-      case 'history': {
-        const { items, next } = await engine.history(after);
-        return { value: { text: encodeHistory(items), next } };
-      }
+      case 'history':
+        return { value: await engine.history(after) };
       case 'load':
         return loadedToWire(await engine.load(causeOf(header['cause']), refsOf(header['refs'])));
       case 'stats':

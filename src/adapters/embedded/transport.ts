@@ -1,7 +1,7 @@
 import { WaybillError } from '../../errors.ts';
 import type { EncodedMessage, TypeRef } from '../../message.ts';
 import type { Clock } from '../../ports/clock.ts';
-import { encodeHistory, type HistoryRecord } from '../../ports/history.ts';
+import { decodeHistory, encodeHistory, type HistoryRecord } from '../../ports/history.ts';
 import type { Log } from '../../ports/log.ts';
 import type { StateReader } from '../../ports/store.ts';
 import type { Manifest, Pause } from '../../ports/topology.ts';
@@ -55,7 +55,7 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<EmbeddedTr
   return transport;
 }
 
-/** Nothing waits for a record, so it waits for nobody either: an owner may be long in coming. @unit milliseconds */
+/** How long the owner may take with records. @unit milliseconds */
 const RECORD_DEADLINE_MS = 2_000;
 
 /** See `Transport`. Holds no messages: they are with the core, which may change while this lives. */
@@ -176,6 +176,8 @@ export class EmbeddedTransport implements Transport, AsyncDisposable {
   }
 
   record(records: readonly HistoryRecord[]): Promise<void> {
+    // Nothing waits for a record, so it waits for nobody either: an owner may be long in coming.
+    if (!this.#berth.status.connected) return Promise.reject(new CoreLost('nobody owns the folder at the moment'));
     const text = encodeHistory(records);
     return this.#ask((core) => core.record(text), RECORD_DEADLINE_MS);
   }
@@ -185,7 +187,7 @@ export class EmbeddedTransport implements Transport, AsyncDisposable {
     for (;;) {
       const from = after;
       const page = await this.#ask((core) => core.history(from));
-      read(page.items);
+      for (const text of page.items) read(decodeHistory(text));
       if (page.next === undefined) return;
       after = page.next;
     }

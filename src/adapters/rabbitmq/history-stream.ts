@@ -1,11 +1,14 @@
 import type { Channel } from 'amqplib';
-import { toError, WaybillError } from '../../errors.ts';
+import { WaybillError } from '../../errors.ts';
 import type { Clock } from '../../ports/clock.ts';
 import { decodeHistory, encodeHistory, HISTORY_AGE_MS, type HistoryRecord } from '../../ports/history.ts';
 import type { Log } from '../../ports/log.ts';
 import { type Connection, leaveChannel } from './connection.ts';
 import { HISTORY_KEY, type Names } from './names.ts';
-import { queueExists, readStream } from './stream.ts';
+import { queueExists, readWholeStream } from './stream.ts';
+
+/** After the broker refused it. @unit milliseconds */
+const TRY_AGAIN = 60_000;
 
 export interface HistoryStreamOptions {
   readonly publishing: Connection;
@@ -21,39 +24,36 @@ export interface HistoryStreamOptions {
  */
 export class HistoryStream {
   readonly #options: HistoryStreamOptions;
-  #channel: Channel | undefined;
+  #channel: Promise<Channel> | undefined;
   /** The broker has the stream. What is sent before would be parked. */
   #there = false;
-  /** Why nothing is added any more. */
-  #refused: string | undefined;
+  /** The connection is behind with what was sent. */
+  #full = false;
+  /** Why nothing is added at the moment. */
+  #refused: { readonly why: string; readonly untilMs: number } | undefined;
 
   constructor(options: HistoryStreamOptions) {
     this.#options = options;
   }
 
-  /** Another plan is applied: it may have come with the stream, and with permissions. */
+  /** Another plan is applied: it may have come with the stream. */
   renew(): void {
     this.#there = false;
     this.#refused = undefined;
   }
 
-  /** @throws WB_TRANSPORT_UNAVAILABLE */
+  /** Takes them, or throws at once. @throws WB_TRANSPORT_UNAVAILABLE */
   async add(records: readonly HistoryRecord[]): Promise<void> {
-    const { publishing, consuming, names } = this.#options;
-    if (this.#refused !== undefined) return;
-    if (publishing.blocked !== undefined) throw busy(publishing.blocked);
-    if (!publishing.connected) throw busy(publishing.error ?? 'there is no connection');
-    if (!this.#there) {
-      this.#there = await queueExists(consuming, names.history);
-      if (!this.#there) {
-        this.#refuse('the broker has no stream for it yet: run `waybill apply`');
-        return;
-      }
-    }
-    const channel = this.#channel ?? (await this.#open());
+    const { publishing, consuming, names, clock } = this.#options;
+    if (this.#refused !== undefined && clock.elapsed() < this.#refused.untilMs) throw busy(this.#refused.why);
+    for (const { connected, blocked, error } of [publishing, consuming])
+      if (!connected || blocked !== undefined) throw busy(blocked ?? error ?? 'there is no connection');
+    if (this.#full) throw busy('the connection is behind with what was sent');
+    this.#there ||= await queueExists(consuming, names.history);
+    if (!this.#there) throw this.#refuse('the broker has no stream for it: run `waybill apply`');
+    const channel = await (this.#channel ??= this.#open());
     const body = Buffer.from(encodeHistory(records));
-    if (!channel.publish(names.records, HISTORY_KEY, body, { contentType: 'application/json' }))
-      throw busy('the connection is behind with what was sent');
+    this.#full = !channel.publish(names.records, HISTORY_KEY, body, { contentType: 'application/json' });
   }
 
   async read(read: (records: readonly HistoryRecord[]) => void): Promise<void> {
@@ -61,32 +61,45 @@ export class HistoryStream {
     if (!(await queueExists(consuming, names.history))) return;
     // A broker drops what is too old by whole files only.
     const least = clock.now() - HISTORY_AGE_MS;
-    await readStream(consuming, names.history, 'first', clock, ({ content }) => {
+    await readWholeStream(consuming, names.history, clock, ({ content }) => {
       read(decodeHistory(content.toString('utf8')).filter(({ at }) => at >= least));
     });
   }
 
   /** What was added before has left when it resolves, unless the broker does not answer. */
   async close(): Promise<void> {
-    if (this.#channel !== undefined) await leaveChannel(this.#channel, this.#options.clock);
+    if (this.#channel === undefined || !this.#options.publishing.connected) return;
+    await leaveChannel(await this.#channel, this.#options.clock);
   }
 
   async #open(): Promise<Channel> {
-    const channel = await this.#options.publishing.channel();
-    this.#channel = channel;
-    channel.once('error', (error: Error) => {
-      if (/ACCESS_REFUSED/.test(error.message))
-        this.#refuse(`the user may not add to it; see \`waybill grants\`: ${toError(error).message}`);
-    });
-    channel.once('close', () => {
-      if (this.#channel === channel) this.#channel = undefined;
-    });
-    return channel;
+    try {
+      const channel = await this.#options.publishing.channel();
+      channel.once('error', ({ message }: Error) => {
+        this.#refuse(
+          /ACCESS_REFUSED/.test(message) ? `the user may not add to it; see \`waybill grants\`: ${message}` : message,
+        );
+      });
+      channel.on('drain', () => {
+        this.#full = false;
+      });
+      channel.once('close', () => {
+        this.#channel = undefined;
+        this.#full = false;
+      });
+      return channel;
+    } catch (error) {
+      this.#channel = undefined;
+      throw error;
+    }
   }
 
-  #refuse(why: string): void {
-    this.#refused = why;
-    this.#options.log.warn({ stream: this.#options.names.history, why }, 'the message history is not added to');
+  /** It is tried again later: a broker that starts says so, too, and rights may be given meanwhile. */
+  #refuse(why: string): WaybillError {
+    const { names, clock, log } = this.#options;
+    if (this.#refused?.why !== why) log.warn({ stream: names.history, why }, 'the message history is not added to');
+    this.#refused = { why, untilMs: clock.elapsed() + TRY_AGAIN };
+    return busy(why);
   }
 }
 

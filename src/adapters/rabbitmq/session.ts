@@ -74,12 +74,13 @@ export class Session {
     channel.once('close', lost);
     let ended = false;
     const silence = (times = 1): Timer => {
-      return this.#clock.timer(
+      const own = this.#clock.timer(
         SILENCE,
         () => {
           this.#isEmpty().then(
             (empty) => {
-              if (ended) return;
+              // Something may have come while the broker was asked.
+              if (ended || timer !== own) return;
               if (empty) full?.();
               else if (times >= MOST_SILENCES) gone?.(silent(this.#queue));
               else timer = silence(times + 1);
@@ -89,6 +90,7 @@ export class Session {
         },
         true,
       );
+      return own;
     };
     let timer = silence();
     try {

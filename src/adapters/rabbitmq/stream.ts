@@ -85,12 +85,37 @@ export async function readStream(
   }
 }
 
+/**
+ * As `readStream` from the first message, of a long stream: a pause of the broker is not taken for its end, which is where it is when
+ * the reading begins.
+ * @throws WB_TRANSPORT_UNAVAILABLE also when the broker stops giving before that
+ */
+export async function readWholeStream(
+  source: ChannelSource,
+  queue: string,
+  clock: Clock,
+  read: (message: Message) => void,
+): Promise<void> {
+  let end: number | undefined;
+  await readStream(source, queue, 'last', clock, (message) => {
+    end = offsetOf(message);
+  });
+  if (end !== undefined) await readOnce(source, queue, 'first', clock, read, end);
+}
+
+function offsetOf({ properties }: Message): number | undefined {
+  const offset: unknown = properties.headers?.['x-stream-offset'];
+  return typeof offset === 'number' ? offset : undefined;
+}
+
+/** @param end the offset of the last message; without it nothing more coming is the end */
 async function readOnce(
   source: ChannelSource,
   queue: string,
   from: 'first' | 'last',
   clock: Clock,
   read: (message: Message) => void,
+  end?: number,
 ): Promise<void> {
   const channel = await source.channel();
   let timer: Timer | undefined;
@@ -103,7 +128,15 @@ async function readOnce(
     await new Promise<void>((resolve, reject) => {
       const wait = (ms: number): void => {
         timer?.cancel();
-        timer = clock.timer(ms, resolve, true);
+        timer = clock.timer(
+          ms,
+          end === undefined
+            ? resolve
+            : () => {
+                reject(stalled(queue));
+              },
+          true,
+        );
       };
       channel.once('close', () => {
         const why = cause === undefined ? '' : `: ${cause.message}`;
@@ -125,7 +158,8 @@ async function readOnce(
             }
             read(message);
             channel.ack(message);
-            wait(QUIET);
+            if (end !== undefined && (offsetOf(message) ?? 0) >= end) resolve();
+            else wait(end === undefined ? QUIET : COPY);
           },
           { arguments: { 'x-stream-offset': from } },
         )
@@ -135,4 +169,11 @@ async function readOnce(
     timer?.cancel();
   }
   await closeChannel(channel);
+}
+
+function stalled(queue: string): WaybillError {
+  return new WaybillError('WB_TRANSPORT_UNAVAILABLE', `RabbitMQ stopped in the middle of ${queue}`, {
+    retryable: true,
+    fix: 'Look at the state of the broker, and do it again.',
+  });
 }

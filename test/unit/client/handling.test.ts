@@ -89,12 +89,14 @@ describe('handling', () => {
     await service('oms')
       .handle('shop.order.placed@1', (message, context) => {
         context.log.warn({ message, data: message.data, step: 'check' }, 'a look at it');
+        if (typeof message.data === 'object' && message.data !== null) context.log.warn(message.data, 'all of it');
       })
       .start();
     await service('shop').publish('shop.order.placed@1', { id: 'o-1', card: '4111' });
     await until('the end of the delivery', async () => (await settled()) === 1);
     const [line] = said;
     expect(line).to.deep.include({ data: { id: 'o-1', card: '***' }, endpoint: 'oms', step: 'check' });
+    expect(said[1]).to.deep.include({ id: 'o-1', card: '***' });
     expect(JSON.stringify(line)).to.include('"source":"/shop"').and.not.include('4111');
   });
 
