@@ -156,10 +156,12 @@ function program(): Command {
     },
   );
 
-  command(root, 'trace <message>', 'Show what was done with a message, by its id, and what came of it.', [
-    'waybill trace 5b0c8f6e-63d5-4a0c-9a52-8c1f6f2f4a10',
-    'waybill trace 5b0c8f6e-63d5-4a0c-9a52-8c1f6f2f4a10 --json',
-  ]).action(async (message: string, own: GlobalOptions, self: Command) => {
+  command(
+    root,
+    'trace <message>',
+    'Show what was done with a message, by its id or that of its dead letter, and what came of it.',
+    ['waybill trace 5b0c8f6e-63d5-4a0c-9a52-8c1f6f2f4a10', 'waybill trace 5b0c8f6e-63d5-4a0c-9a52-8c1f6f2f4a10 --json'],
+  ).action(async (message: string, own: GlobalOptions, self: Command) => {
     await call(own, self, async (terminal, options) => (await import('./trace.ts')).trace(terminal, message, options));
   });
 

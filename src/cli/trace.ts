@@ -13,8 +13,9 @@ import { type GlobalOptions, withBus } from './session.ts';
 import { count, type Terminal } from './terminal.ts';
 
 /** Shows what was done with a message and what came of it, from the bus's own records. */
-export async function trace(terminal: Terminal, message: string, options: GlobalOptions): Promise<ExitName> {
+export async function trace(terminal: Terminal, id: string, options: GlobalOptions): Promise<ExitName> {
   return withBus<ExitName>(terminal, options, async (host) => {
+    const message = await messageOf(host, id.trim());
     const records = await conversationsOf(message, (read) => host.transport.history(read));
     const letters = await lettersOf(host, message, givenUp(records)).catch(
       (error: unknown): ReadonlyMap<string, Letters> => {
@@ -33,6 +34,12 @@ export async function trace(terminal: Terminal, message: string, options: Global
     if (!terminal.json) terminal.note(count(records.length, 'record'));
     return 'ok';
   });
+}
+
+/** What people have before them may be the id of a dead letter. */
+async function messageOf({ transport }: Host, id: string): Promise<string> {
+  if (!/^[0-9a-z]{9}-[0-9a-z]+(-[0-9a-z]+)?$/.test(id)) return id;
+  return (await transport.dead.get(id))?.message.envelope.id ?? id;
 }
 
 function givenUp(records: readonly HistoryRecord[]): readonly string[] {
@@ -66,7 +73,7 @@ async function lettersOf(
 }
 
 function unknown(terminal: Terminal, message: string, letter: string | undefined): ExitName {
-  terminal.note(`there is no record of the message ${message}`);
+  terminal.note(`there is no record of the message ${JSON.stringify(message)}`);
   terminal.note(
     letter === undefined
       ? 'records are kept for a day, up to 64 MiB, and of a part of the conversations where there are very many'

@@ -165,7 +165,10 @@ export class Drafts {
     options: PublishOptions,
     { origin, ordinal = 0, traced }: Lineage,
   ): EncodedMessage {
-    if (options !== NO_OPTIONS) checkOptions(`publish('${contract.ref}', data, options)`, options, OPTIONS);
+    if (options !== NO_OPTIONS) {
+      checkOptions(`publish('${contract.ref}', data, options)`, options, OPTIONS);
+      checkTexts(contract.ref, options);
+    }
     checkSize(contract.ref, body.byteLength, limits);
     const cause = origin?.envelope;
     const key = options.key ?? contract.key(data);
@@ -257,6 +260,29 @@ function checkAttributes(ref: TypeRef, options: PublishOptions, id: string, key:
     if (fault !== undefined) throw new WaybillError('WB_MESSAGE_INVALID', `headers of ${ref}: ${fault}`);
     if (typeof value !== 'string') invalid(ref, `headers.${name}`, 'a string', typeof value);
   }
+}
+
+const TEXTS = [
+  'key',
+  'id',
+  'subject',
+  'time',
+  'correlationId',
+  'causationId',
+  'traceparent',
+  'tracestate',
+  'expiryTime',
+] as const;
+
+/** Plain JavaScript may hand in anything, and what is no text would be told apart wrongly from what stands behind it. */
+function checkTexts(ref: TypeRef, options: PublishOptions): void {
+  for (const name of TEXTS) {
+    const value: unknown = options[name];
+    if (value !== undefined && typeof value !== 'string') invalid(ref, name, 'a string', typeof value);
+  }
+  const headers: unknown = options.headers;
+  if (headers !== undefined && (typeof headers !== 'object' || headers === null || Array.isArray(headers)))
+    invalid(ref, 'headers', 'an object', typeof headers);
 }
 
 function invalid(ref: TypeRef, name: string, expected: string, found: string): never {

@@ -94,6 +94,8 @@ shop.order.placed@1  <-
         '├─ given up at mail, after 3 attempts  WB_HANDLER_FAILED',
       ];
       expect(told(dead, 'mail')).to.deep.equal([...attempts, '└─ waits as a dead letter: waybill dead show ...']);
+      const [, letter = ''] = /dead show (\S+)/.exec(dead) ?? [];
+      expect(await bus.waybill('trace', letter), 'by the id of the letter').to.include(`  ${id}`);
       await bus.waybill('dead', 'redrive', '--yes');
       const redriven = await traced(id, /redriven to[^]*mail, attempt 1/);
       expect(told(redriven, 'mail').slice(0, 4)).to.deep.equal(attempts);
@@ -121,7 +123,7 @@ shop.order.placed@1  <-
 
     it('says that there is none of a message that nobody knows', async () => {
       const refused = await bus.waybill('trace', 'nobody-knows-it').catch(String);
-      expect(refused).to.include('there is no record of the message nobody-knows-it').and.include('kept for a day');
+      expect(refused).to.include('there is no record of the message "nobody-knows-it"').and.include('kept for a day');
     });
   });
 }

@@ -22,14 +22,22 @@ export interface HistoryLogOptions {
 export class HistoryLog implements Change {
   readonly #options: HistoryLogOptions;
   #arriving: string[] = [];
+  /** What is too old, or too much. */
+  #stale: readonly number[] = [];
+  /** Where the next part begins. */
+  #end: number;
 
   constructor(options: HistoryLogOptions) {
     this.#options = options;
+    // Once, and not in the commits of messages: nothing that is read there may fail them.
+    const [last] = options.store.history.getRange({ reverse: true, limit: 1 });
+    this.#end = last === undefined ? 0 : last.key + last.value.length;
   }
 
   /** @param text as `encodeHistory` makes it @returns when it is durable */
   add(text: string): Promise<void> {
     const { journal } = this.#options;
+    this.#stale = this.#staleParts(text.length);
     this.#arriving.push(text);
     if (this.#arriving.length === 1) journal.enlist(this);
     return journal.durable;
@@ -56,33 +64,38 @@ export class HistoryLog implements Change {
 
   write({ history }: Store): void {
     const now = this.#options.clock.now();
-    const [last] = history.getRange({ reverse: true, limit: 1 });
-    let place = last === undefined ? 0 : last.key + last.value.length;
+    let place = this.#end;
     for (const text of this.#arriving) {
       const value = `${String(now)}\n${text}`;
       void history.put(place, value);
       place += value.length;
     }
+    for (const part of this.#stale) void history.remove(part);
+    this.#stale = [];
     this.#arriving = [];
-    this.#forget(history, now, place);
+    this.#end = place;
   }
 
   /** A commit failed, and what was enlisted with it or since is not written: whoever asked for it was told. */
   forget(): void {
     this.#arriving = [];
+    this.#stale = [];
   }
 
   written(): void {
     // Nothing is held back until it is durable.
   }
 
-  /** What is too old, or too much. */
-  #forget(history: Store['history'], now: number, end: number): void {
-    const { most = HISTORY_BYTES } = this.#options;
-    for (const { key, value } of history.getRange()) {
-      if (end - key <= most && timeOf(value) >= now - HISTORY_AGE_MS) return;
-      void history.remove(key);
+  /** @param coming how much is about to be added */
+  #staleParts(coming: number): number[] {
+    const { store, clock, most = HISTORY_BYTES } = this.#options;
+    const least = clock.now() - HISTORY_AGE_MS;
+    const stale: number[] = [];
+    for (const { key, value } of store.history.getRange()) {
+      if (this.#end + coming - key <= most && timeOf(value) >= least) break;
+      stale.push(key);
     }
+    return stale;
   }
 }
 

@@ -51,6 +51,20 @@ describe('a call from plain JavaScript', () => {
     await shop.publish(type, data, { key: 'c' });
   });
 
+  it('of publish is told of an attribute that is no text, which no other message is to suffer from', async () => {
+    await using shop = untyped(serviceOn(host, 'shop'));
+    const names = ['key', 'id', 'subject', 'time', 'correlationId', 'causationId', 'traceparent', 'tracestate'];
+    for (const name of [...names, 'expiryTime', 'headers']) {
+      for (const value of [5, 5n, null, Symbol('x')]) {
+        const options: object = { [name]: value };
+        const refused = await rejection(shop.publish('shop.order.placed@1', { id: 'o' }, options));
+        expect(refused.code, `${name} ${typeof value}: ${refused.message}`).to.equal('WB_MESSAGE_INVALID');
+        expect(refused.message).to.include(name);
+      }
+    }
+    expect((await host.transport.stats()).ledger.made).to.equal(0);
+  });
+
   it('of handle needs a function, and options that there are', async () => {
     await using mail = untyped(serviceOn(host, 'mail'));
     const handle = (handler: unknown, options: unknown): unknown => {
