@@ -170,10 +170,10 @@ export async function startNode(
     await watchdog.end(epmd, 'SIGKILL');
     await watchdog.dispose();
   };
-  const tool = (name: string, args: readonly string[], input = ''): Promise<string> => {
+  const tool = (name: string, args: readonly string[]): Promise<string> => {
     const script = join(server, '..', name);
     const [file, list] = entering(root, existsSync(script) ? script : name, ['-q', ...args]);
-    return fed(file, list, input, { env, cwd: outer });
+    return fed(file, list, '', { env, cwd: outer });
   };
   try {
     await start();
@@ -192,7 +192,9 @@ export async function startNode(
     ctl: (...args) => tool('rabbitmqctl', args),
     tool: (name, ...args) => tool(name, args),
     async define(definitions) {
-      await tool('rabbitmqctl', ['import_definitions'], JSON.stringify(definitions));
+      // Not by standard input, whose end the tools of 4.0 do not notice.
+      await writeFile(join(outer, 'definitions.json'), JSON.stringify(definitions), { mode: 0o644 });
+      await tool('rabbitmqctl', ['import_definitions', join(folder, 'definitions.json')]);
     },
   };
 }
