@@ -5,7 +5,6 @@ import { failureOf, type Linked, type Span } from '../ports/tracing.ts';
 import type { Outgoing } from '../ports/transport.ts';
 import { failed, isPure, madeOf, runStep, transitOf } from './chain.ts';
 import type { Continuation } from './continuation.ts';
-import { deathOf } from './end.ts';
 import { type Entry, leaveRoute } from './entry.ts';
 import type { FlowStep } from './flow.ts';
 import { Interrupt } from './interrupt.ts';
@@ -142,7 +141,7 @@ export class Journey {
       } catch (thrown) {
         if (mayHeal(thrown)) throw thrown;
         for (const each of undo) each();
-        this.postponed.failed(at, entry, message, deathOf(thrown, entry.route));
+        this.postponed.after(at, entry, message, AT_ONCE);
       }
     }
     return sends;

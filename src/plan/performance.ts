@@ -1,4 +1,3 @@
-import { WaybillError } from '../errors.ts';
 import { type EncodedMessage, typeRef } from '../message.ts';
 import { failureOf, type Span } from '../ports/tracing.ts';
 import type { Outgoing } from '../ports/transport.ts';
@@ -44,9 +43,7 @@ export class Performance {
     const continuation = readContinuation(message);
     const { made, span } = await this.#attempt(entry.route, message, async (journey) => {
       if (await journey.early(continuation, message, entry)) return [];
-      const { failed, timer: set } = continuation;
-      if (failed !== undefined && this.#work.redriven !== true) throw new WaybillError(failed.code, failed.error);
-      if (set === undefined) return journey.resume(continuation);
+      if (continuation.timer === undefined) return journey.resume(continuation);
       const own = this.#taking.entries.get(continuation.take) ?? entry;
       const timer = Transit.of(message, this.#taking.surroundings);
       return journey.fire(own, timer, continuation);

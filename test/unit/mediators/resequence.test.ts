@@ -100,9 +100,9 @@ describe('resequence', () => {
       ]);
       const [letter] = run.dead;
       if (letter === undefined) throw new Error('no letter');
-      expect((await run.redrive(letter.message)).dead).to.contain('WB_SEQUENCE_GAP');
+      expect((await run.take(letter.message)).dead).to.contain('WB_SEQUENCE_GAP');
       expect(await take(run, 5, 2)).to.equal(' | 2');
-      expect(idsSent((await run.redrive(letter.message)).sent)).to.equal('3, 4, 5');
+      expect(idsSent((await run.take(letter.message)).sent)).to.equal('3, 4, 5');
     });
 
     it('go on with a redriven letter once that is wanted', async () => {
@@ -112,7 +112,7 @@ describe('resequence', () => {
       const [letter] = run.dead;
       if (letter === undefined) throw new Error('no letter');
       const mended = runOf(steps(''), '', { after: run });
-      expect(idsSent((await mended.redrive(letter.message)).sent)).to.equal('3');
+      expect(idsSent((await mended.take(letter.message)).sent)).to.equal('3');
     });
   });
 
@@ -136,22 +136,8 @@ describe('resequence', () => {
       if (letter === undefined) throw new Error('no letter');
       expect(letter.message.envelope).to.include({ key: '3', causationId: '3' });
       const mended = runOf(failing.replace('number', 'size'), '', { after: run });
-      expect(idsSent((await mended.redrive(letter.message)).sent)).to.equal('3');
+      expect(idsSent((await mended.take(letter.message)).sent)).to.equal('3');
       expect(await take(mended, 6)).to.equal('6');
-    });
-
-    it('fails as it did then, whatever the others have done to what later steps remember', async () => {
-      const once = `
-- resequence: { by: "'s'", sequence: "data.?seq.orValue(0)", timeout: 30s }
-- dedupe: { by: "'same'", for: 1h }
-- map: { to: store.report@1, set: { id: data.id, count: "number(data.?note.orValue('1'))" } }`;
-      const run = runOf(once);
-      await take(run, 2);
-      await run.take(nth(1, bad));
-      // The other one has passed since: tried again, this one would be its duplicate.
-      expect((await run.advance(0)).map((each) => each.split(' ').slice(0, 2).join(' '))).to.deep.equal([
-        'dead WB_EXPRESSION_FAILED',
-      ]);
     });
 
     it('also as the one whose turn it was', async () => {
