@@ -17,7 +17,7 @@ export async function trace(terminal: Terminal, id: string, options: GlobalOptio
   return withBus<ExitName>(terminal, options, async (host) => {
     const message = await messageOf(host, id.trim());
     const records = await conversationsOf(message, (read) => host.transport.history(read));
-    const letters = await lettersOf(host, message, givenUp(records)).catch(
+    const letters = await lettersOf(host, records.length === 0 ? [message] : givenUp(records)).catch(
       (error: unknown): ReadonlyMap<string, Letters> => {
         // Watchers may not.
         terminal.note(`the dead letters cannot be looked at: ${toError(error).message}`);
@@ -46,26 +46,21 @@ function givenUp(records: readonly HistoryRecord[]): readonly string[] {
   return records.filter(({ operation }) => operation === 'dead-letter').map((record) => record.message);
 }
 
-/** Also of the message that is asked for: its record may be missing. */
-async function lettersOf(
-  { transport }: Host,
-  asked: string,
-  died: readonly string[],
-): Promise<ReadonlyMap<string, Letters>> {
-  const messages = new Set([asked, ...died]);
+async function lettersOf({ transport }: Host, died: readonly string[]): Promise<ReadonlyMap<string, Letters>> {
+  const messages = new Set(died);
   const found = new Map<string, { audit: AuditRecord[]; waiting: string[] }>();
+  // On RabbitMQ a look holds the queue: not without need.
+  if (messages.size === 0) return found;
   const of = (message: string): { audit: AuditRecord[]; waiting: string[] } => {
     const letters = found.get(message) ?? { audit: [], waiting: [] };
     found.set(message, letters);
     return letters;
   };
-  // All of them in one look, which on RabbitMQ holds the queue.
   const [only, ...others] = messages;
   const filter = only === undefined || others.length > 0 ? {} : { messageId: only };
   for await (const { id, message } of transport.dead.list(filter)) {
     if (messages.has(message.envelope.id)) of(message.envelope.id).waiting.push(id);
   }
-  if (died.length === 0 && found.size === 0) return found;
   for await (const record of transport.audit()) {
     if (messages.has(record.messageId)) of(record.messageId).audit.push(record);
   }

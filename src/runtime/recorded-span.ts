@@ -9,28 +9,13 @@ const MOST_TOLD = 100;
 
 export type RecordParts = Partial<Omit<HistoryRecord, keyof HistoryHead | 'at' | 'took'>>;
 
-/** Becomes a record of each of its messages when it ends. */
-export class RecordedSpan implements Span {
+/** Tells another span what it is told. */
+abstract class SpanAround implements Span {
   readonly recording = true;
   readonly inner: Span;
-  readonly #history: History;
-  readonly #more: RecordParts;
-  readonly #at: number;
-  readonly #began: number;
-  readonly #steps: HistoryStep[] = [];
-  readonly #results: HistoryResult[] = [];
-  readonly #joined: string[] = [];
-  readonly #heads: readonly HistoryHead[];
-  #outcome: string | undefined;
-  #retryIn: number | undefined;
 
-  constructor(inner: Span, history: History, heads: readonly HistoryHead[], more: RecordParts) {
+  constructor(inner: Span) {
     this.inner = inner;
-    this.#history = history;
-    this.#heads = heads;
-    this.#more = more;
-    this.#at = history.now();
-    this.#began = history.elapsed();
   }
 
   get context(): Traced {
@@ -43,31 +28,78 @@ export class RecordedSpan implements Span {
 
   event(name: string, attributes: Readonly<Record<string, string | number>>): void {
     this.inner.event(name, attributes);
-    const retryIn = attributes['waybill.retry.delay_ms'];
-    if (typeof retryIn === 'number') this.#retryIn = retryIn;
   }
 
   set(attributes: Readonly<Record<string, string | number>>): void {
     this.inner.set(attributes);
-    const outcome = attributes['waybill.outcome'];
-    if (typeof outcome === 'string') this.#outcome = outcome;
   }
 
   link(others: readonly Linked[]): void {
     this.inner.link(others);
+  }
+
+  step(label: string): Span {
+    return this.inner.step(label);
+  }
+
+  within<Result>(work: () => Result): Result {
+    return this.inner.within(work);
+  }
+
+  abstract end(failure?: SpanFailure): void;
+
+  until(work: Promise<void>): Promise<void> {
+    return endedWith(work, (failure) => {
+      this.end(failure);
+    });
+  }
+}
+
+/** Becomes a record of each of its messages when it ends. */
+export class RecordedSpan extends SpanAround {
+  readonly #history: History;
+  readonly #more: RecordParts;
+  readonly #at: number;
+  readonly #began: number;
+  readonly #steps: HistoryStep[] = [];
+  readonly #results: HistoryResult[] = [];
+  readonly #joined: string[] = [];
+  readonly #heads: readonly HistoryHead[];
+  #outcome: string | undefined;
+  #retryIn: number | undefined;
+
+  constructor(inner: Span, history: History, heads: readonly HistoryHead[], more: RecordParts) {
+    super(inner);
+    this.#history = history;
+    this.#heads = heads;
+    this.#more = more;
+    this.#at = history.now();
+    this.#began = history.elapsed();
+  }
+
+  override event(name: string, attributes: Readonly<Record<string, string | number>>): void {
+    super.event(name, attributes);
+    const retryIn = attributes['waybill.retry.delay_ms'];
+    if (typeof retryIn === 'number') this.#retryIn = retryIn;
+  }
+
+  override set(attributes: Readonly<Record<string, string | number>>): void {
+    super.set(attributes);
+    const outcome = attributes['waybill.outcome'];
+    if (typeof outcome === 'string') this.#outcome = outcome;
+  }
+
+  override link(others: readonly Linked[]): void {
+    super.link(others);
     for (const { id } of others) {
       if (id !== undefined && this.#joined.length < MOST_TOLD && !this.#heads.some(({ message }) => message === id))
         this.#joined.push(id);
     }
   }
 
-  step(label: string): Span {
-    const inner = this.inner.recording ? this.inner.step(label) : this.inner;
+  override step(label: string): Span {
+    const inner = this.inner.recording ? super.step(label) : this.inner;
     return new RecordedStep(inner, this.#history, label, this.#steps);
-  }
-
-  within<Result>(work: () => Result): Result {
-    return this.inner.within(work);
   }
 
   result({ to, message }: Outgoing): void {
@@ -91,129 +123,61 @@ export class RecordedSpan implements Span {
     const took = since(this.#history, this.#began);
     for (const head of this.#heads) this.#history.add({ ...head, at: this.#at, took, ...parts });
   }
-
-  until(work: Promise<void>): Promise<void> {
-    return endedWith(work, (failure) => {
-      this.end(failure);
-    });
-  }
 }
 
 /** Which messages it publishes, and so whether it is recorded, is known only once they are made. */
-export class PublishSpan implements Span {
-  readonly recording = true;
-  readonly #inner: Span;
+export class PublishSpan extends SpanAround {
   readonly #history: History;
   readonly #by: string;
   #recorded: RecordedSpan | undefined;
 
   constructor(inner: Span, history: History, by: string) {
-    this.#inner = inner;
+    super(inner);
     this.#history = history;
     this.#by = by;
   }
 
-  get context(): Traced {
-    return this.#inner.context;
-  }
-
-  about(messages: readonly EncodedMessage[]): void {
-    if (this.#inner.recording) this.#inner.about(messages);
+  override about(messages: readonly EncodedMessage[]): void {
+    super.about(messages);
     const heads: HistoryHead[] = [];
     for (const message of messages) {
       if (heads.length < MOST_TOLD && this.#history.takes(message.envelope))
         heads.push(this.#history.head('publish', this.#by, message));
     }
-    if (heads.length > 0) this.#recorded = new RecordedSpan(this.#inner, this.#history, heads, {});
-  }
-
-  event(name: string, attributes: Readonly<Record<string, string | number>>): void {
-    this.#inner.event(name, attributes);
-  }
-
-  set(attributes: Readonly<Record<string, string | number>>): void {
-    this.#inner.set(attributes);
-  }
-
-  link(others: readonly Linked[]): void {
-    this.#inner.link(others);
-  }
-
-  step(label: string): Span {
-    return this.#inner.step(label);
-  }
-
-  within<Result>(work: () => Result): Result {
-    return this.#inner.within(work);
+    if (heads.length > 0) this.#recorded = new RecordedSpan(this.inner, this.#history, heads, {});
   }
 
   end(failure?: SpanFailure): void {
-    (this.#recorded ?? this.#inner).end(failure);
+    (this.#recorded ?? this.inner).end(failure);
   }
 
-  until(work: Promise<void>): Promise<void> {
-    return (this.#recorded ?? this.#inner).until(work);
+  override until(work: Promise<void>): Promise<void> {
+    return (this.#recorded ?? this.inner).until(work);
   }
 }
 
-class RecordedStep implements Span {
-  readonly recording = true;
-  readonly #inner: Span;
+class RecordedStep extends SpanAround {
   readonly #history: History;
   readonly #label: string;
   readonly #steps: HistoryStep[];
   readonly #began: number;
 
   constructor(inner: Span, history: History, label: string, steps: HistoryStep[]) {
-    this.#inner = inner;
+    super(inner);
     this.#history = history;
     this.#label = label;
     this.#steps = steps;
     this.#began = history.elapsed();
   }
 
-  get context(): Traced {
-    return this.#inner.context;
-  }
-
-  about(messages: readonly EncodedMessage[]): void {
-    this.#inner.about(messages);
-  }
-
-  event(name: string, attributes: Readonly<Record<string, string | number>>): void {
-    this.#inner.event(name, attributes);
-  }
-
-  set(attributes: Readonly<Record<string, string | number>>): void {
-    this.#inner.set(attributes);
-  }
-
-  link(others: readonly Linked[]): void {
-    this.#inner.link(others);
-  }
-
-  step(label: string): Span {
-    return this.#inner.step(label);
-  }
-
-  within<Result>(work: () => Result): Result {
-    return this.#inner.within(work);
-  }
-
   end(failure?: SpanFailure): void {
     // Steps that share the span of a route whose trace nobody keeps do not end it.
-    if (this.#inner.recording) this.#inner.end(failure);
+    if (this.inner.recording) this.inner.end(failure);
     if (this.#steps.length >= MOST_TOLD) return;
     this.#steps.push({
       label: this.#label,
       took: since(this.#history, this.#began),
       ...(failure !== undefined && { error: failure.type }),
-    });
-  }
-
-  until(work: Promise<void>): Promise<void> {
-    return endedWith(work, (failure) => {
-      this.end(failure);
     });
   }
 }

@@ -102,8 +102,13 @@ describe('connecting to RabbitMQ', () => {
     await Collector.start(transport, 'oms');
     proxy.stall();
     const sent = rejection(transport.send([outgoing()]));
+    const recorded = transport.record([]).then(
+      () => 'kept',
+      () => 'left out',
+    );
     await within('close', transport.close());
     expect((await sent).code).to.equal('WB_CLOSED');
+    expect(await recorded).to.equal('left out');
     proxy.mend();
   });
 

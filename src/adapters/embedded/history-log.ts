@@ -11,8 +11,6 @@ export interface HistoryLogOptions {
   readonly store: Store;
   readonly journal: Journal;
   readonly clock: Clock;
-  /** @unit bytes, about: characters of the records' text @default HISTORY_BYTES */
-  readonly most?: number;
 }
 
 /**
@@ -88,11 +86,11 @@ export class HistoryLog implements Change {
 
   /** @param coming how much is about to be added */
   #staleParts(coming: number): number[] {
-    const { store, clock, most = HISTORY_BYTES } = this.#options;
+    const { store, clock } = this.#options;
     const least = clock.now() - HISTORY_AGE_MS;
     const stale: number[] = [];
     for (const { key, value } of store.history.getRange()) {
-      if (this.#end + coming - key <= most && timeOf(value) >= least) break;
+      if (this.#end + coming - key <= HISTORY_BYTES && timeOf(value) >= least) break;
       stale.push(key);
     }
     return stale;

@@ -24,7 +24,8 @@ export interface HistoryStreamOptions {
  */
 export class HistoryStream {
   readonly #options: HistoryStreamOptions;
-  #channel: Promise<Channel> | undefined;
+  #channel: Channel | undefined;
+  #opening: Promise<Channel> | undefined;
   /** The broker has the stream. What is sent before would be parked. */
   #there = false;
   /** The connection is behind with what was sent. */
@@ -51,7 +52,7 @@ export class HistoryStream {
     if (this.#full) throw busy('the connection is behind with what was sent');
     this.#there ||= await queueExists(consuming, names.history);
     if (!this.#there) throw this.#refuse('the broker has no stream for it: run `waybill apply`');
-    const channel = await (this.#channel ??= this.#open());
+    const channel = this.#channel ?? (await (this.#opening ??= this.#open()));
     const body = Buffer.from(encodeHistory(records));
     this.#full = !channel.publish(names.records, HISTORY_KEY, body, { contentType: 'application/json' });
   }
@@ -68,8 +69,8 @@ export class HistoryStream {
 
   /** What was added before has left when it resolves, unless the broker does not answer. */
   async close(): Promise<void> {
-    if (this.#channel === undefined || !this.#options.publishing.connected) return;
-    await leaveChannel(await this.#channel, this.#options.clock);
+    // One that is still being opened has sent nothing, and may never be there.
+    if (this.#channel !== undefined) await leaveChannel(this.#channel, this.#options.clock);
   }
 
   async #open(): Promise<Channel> {
@@ -87,10 +88,10 @@ export class HistoryStream {
         this.#channel = undefined;
         this.#full = false;
       });
+      this.#channel = channel;
       return channel;
-    } catch (error) {
-      this.#channel = undefined;
-      throw error;
+    } finally {
+      this.#opening = undefined;
     }
   }
 
