@@ -17,6 +17,8 @@ import { refOf, type Surroundings, type Transit } from './transit.ts';
 
 /** Whatever the clock says. @unit milliseconds since the Unix epoch */
 const AT_ONCE = 0;
+/** What waits in place holds up the messages of its key behind it: a delay of a second would let one of them through a second. @unit milliseconds */
+const LONGEST_IN_PLACE = 5;
 
 export interface JourneyOptions {
   /** Of the one route whose journeys these are, by the type that it takes. */
@@ -163,7 +165,7 @@ export class Journey {
     }
     if (notBeforeMs === undefined) return this.go(entry, message, at + 1);
     const waitMs = notBeforeMs - work.now();
-    if (waitMs > 0 && (this.#remembers || waitMs > work.graceMs)) {
+    if (waitMs > 0 && (this.#remembers || waitMs > Math.min(work.graceMs, LONGEST_IN_PLACE))) {
       this.postponed.after(at, entry, message, notBeforeMs);
       return [];
     }

@@ -93,7 +93,7 @@ export interface Program {
 export interface ProgramWork extends Omit<StepWork, 'id' | 'request' | 'resources'> {
   readonly resources: Pick<Resources, 'keys' | 'ask' | 'request'>;
   readonly states: StateSession;
-  /** By how much a transport may be late: waits up to this happen in place; longer ones are messages. @unit milliseconds */
+  /** By how much a transport may be late: what waits comes earlier by as much, and waits for the rest in place. @unit milliseconds */
   readonly graceMs: number;
   /** Where somebody listens. */
   readonly tracing?: Tracing;

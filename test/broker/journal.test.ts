@@ -1,12 +1,14 @@
 import { expect } from 'chai';
 import type { Log } from '../../src/ports/log.ts';
+import type { Delivery } from '../../src/ports/transport.ts';
 import { brokerNode } from '../support/broker.ts';
 import type { BrokerNode } from '../support/broker-node.ts';
 import { Collector } from '../support/collector.ts';
-import { outgoing } from '../support/messages.ts';
+import { onBus, outgoing, rounds } from '../support/messages.ts';
 import { RabbitBus } from '../support/rabbit-bus.ts';
 import { until, within } from '../support/until.ts';
 
+const idOf = ({ message }: Delivery): string => message.envelope.id;
 const ANEW = 'RabbitMQ does not give back what it confirmed: the stream is read anew';
 
 describe('the journal of deliveries on RabbitMQ', () => {
@@ -18,6 +20,23 @@ describe('the journal of deliveries on RabbitMQ', () => {
   afterEach(async () => {
     await bus?.destroy();
     bus = undefined;
+  });
+
+  it('tells the copies of a batch apart that several endpoints have: what one has settled the others still get', async () => {
+    const takes = ['shop.order.placed@1'];
+    bus = await RabbitBus.create(node.url, { endpoints: { oms: { takes }, billing: { takes } } });
+    const transport = await bus.open();
+    await transport.send(onBus(rounds(1, 10)));
+    const oms = await Collector.start(transport, 'oms');
+    const billing = await Collector.start(transport, 'billing');
+    const all = (await billing.atLeast(10)).map(idOf);
+    await oms.settle((await oms.atLeast(10)).slice(0, 4));
+    await billing.settle((await billing.atLeast(10)).slice(6));
+    await oms.consumer.close();
+    await billing.consumer.close();
+    const again = await bus.open();
+    expect((await (await Collector.start(again, 'oms')).atLeast(6)).map(idOf)).to.deep.equal(all.slice(4));
+    expect((await (await Collector.start(again, 'billing')).atLeast(6)).map(idOf)).to.deep.equal(all.slice(0, 6));
   });
 
   it('is read anew when the broker has forgotten who reads', async function () {

@@ -30,7 +30,7 @@ const SEED = Number(process.env['WAYBILL_CRASH_SEED'] ?? Date.now() % 1_000_000)
 const KILLS = 6;
 /** Orders that are published before each kill. What is shipped of them is whole batches. */
 const WAVE = 15;
-/** How long a trap may wait for its moment before the process is killed anyway. @unit milliseconds */
+/** How long a trap may wait for its moment, from when its process works, before the process is killed anyway. @unit milliseconds */
 const PATIENCE = 3_000;
 /** Of which readings are archived, by dedupe, resequence, throttle and delay, and entered, by dedupe and resequence. */
 const METERS = ['m-0', 'm-1', 'm-2'];
@@ -44,7 +44,8 @@ const POINTS = ['before settlement', 'during settlement', 'after settlement', 'b
 
 describe('routers that are killed while processes and aggregates are under way', () => {
   let folder = '';
-  const children = new Set<ChildProcess>();
+  /** Each with when it works, or is over. */
+  const children = new Map<ChildProcess, Promise<unknown>>();
   const services: UntypedService[] = [];
   const hosts: Host[] = [];
   let random = randomFrom(SEED);
@@ -55,7 +56,7 @@ describe('routers that are killed while processes and aggregates are under way',
   });
   afterEach(async function () {
     if (this.currentTest?.isFailed() === true) process.stderr.write(`      seed ${String(SEED)}\n`);
-    for (const child of children) await killed(child);
+    for (const child of children.keys()) await killed(child);
     for (const service of services.splice(0)) await service.close();
     for (const host of hosts.splice(0)) await host.close();
     await rm(folder, { recursive: true, force: true });
@@ -70,12 +71,13 @@ describe('routers that are killed while processes and aggregates are under way',
   const start = async (trap: TrapPlan | null, ...more: readonly string[]): Promise<ChildProcess> => {
     const { file, execArgv } = await program('test/support/fulfilment-process.ts');
     const child = fork(file, [folder, JSON.stringify(trap), ...more], { execArgv: [...execArgv] });
-    children.add(child);
+    children.set(child, Promise.race([once(child, 'message'), once(child, 'exit')]));
     child.once('exit', () => children.delete(child));
     return child;
   };
   /** Resolves to whether it was the trap. */
   const ended = async (child: ChildProcess): Promise<boolean> => {
+    await children.get(child);
     const { exitCode, signalCode } = child;
     if (exitCode !== null || signalCode !== null) return true;
     try {
@@ -105,6 +107,7 @@ describe('routers that are killed while processes and aggregates are under way',
     const crashed = { code: 'WB_HANDLER_CRASHED' } as const;
     /** What a person redrives goes on out of order. */
     const disordered = new Set<string | undefined>();
+    let refused: ReadonlySet<string> = new Set();
     await until(
       'all effects',
       async () => {
@@ -115,11 +118,25 @@ describe('routers that are killed while processes and aggregates are under way',
         const found = new Set(effects.map(nameOf));
         if (readingsIn(effects, 'archive.reading.kept').some(([, each]) => each.length < readings.length)) return false;
         if (readingsIn(effects, 'ledger.reading.entered').some(([, each]) => each.length < good.length)) return false;
-        const refused = await refusedReadings(host);
+        refused = await refusedReadings(host);
         if (refused.size < METERS.length * (readings.length - good.length)) return false;
         return wanted.every((name) => found.has(name)) && batchesOf(effects).flat().length === shipped.length;
       },
-      { deadlineMs: 180_000, describe: () => missingOf(wanted, effectsIn(folder)) },
+      {
+        deadlineMs: 180_000,
+        describe: () => {
+          const effects = effectsIn(folder);
+          const counts = (type: string) =>
+            readingsIn(effects, type).map(([meter, each]) => `${meter}: ${each.join(' ')}`);
+          return [
+            missingOf(wanted, effects),
+            `kept ${counts('archive.reading.kept').join('; ')}`,
+            `entered ${counts('ledger.reading.entered').join('; ')}`,
+            `refused ${[...refused].join(' ')}`,
+            `${String(batchesOf(effects).flat().length)} of ${String(shipped.length)} in batches`,
+          ].join('\n');
+        },
+      },
     );
     const effects = effectsIn(folder);
     // A service may handle a message twice; what the routes made of it is the same message then.

@@ -55,6 +55,7 @@ export class Journal {
   readonly #counts = new Map<string, { readonly count: number; readonly by: string | undefined }>();
   /** Which process began a delivery together with others last. */
   readonly #together = new Map<string, string>();
+  /** By the endpoint's copy of a batch. */
   readonly #marks = new Map<string, ReadonlySet<number>>();
   readonly #waiters = new Map<string, Waiter>();
   readonly #stop = new AbortController();
@@ -89,13 +90,17 @@ export class Journal {
   }
 
   /**
-   * Notes which members of batches were settled, for whoever gets these batches next. Resolves when it is durable; in this
-   * process it is known at once.
+   * Notes which members of batches an endpoint has settled, for whoever gets these batches there next. Resolves when it is durable;
+   * in this process it is known at once.
    */
-  async mark(marks: ReadonlyMap<string, ReadonlySet<number>>, deadlineMs: number): Promise<void> {
-    for (const [parcel, settled] of marks) this.#remember(parcel, settled);
-    const note = { marks: Object.fromEntries([...marks].map(([parcel, settled]) => [parcel, [...settled]])) };
-    await this.#post(note, deadlineMs);
+  async mark(endpoint: string, parcels: ReadonlyMap<string, ReadonlySet<number>>, deadlineMs: number): Promise<void> {
+    const marks: Record<string, readonly number[]> = {};
+    for (const [parcel, settled] of parcels) {
+      const copy = copyOf(endpoint, parcel);
+      this.#remember(copy, settled);
+      marks[copy] = [...settled];
+    }
+    await this.#post({ marks }, deadlineMs);
   }
 
   /** Resolves when everything that was noted before is known here. @throws WB_TRANSPORT_UNAVAILABLE, WB_DELIVERY_REVOKED */
@@ -103,9 +108,9 @@ export class Journal {
     await this.#write({}, [signal], MOST_READINGS);
   }
 
-  /** Members of a batch that were settled before it came again, as far as is known here. */
-  settledOf(parcel: string): ReadonlySet<number> {
-    return this.#marks.get(parcel) ?? NONE;
+  /** Members of a batch that an endpoint had settled before it came again, as far as is known here. */
+  settledOf(endpoint: string, parcel: string): ReadonlySet<number> {
+    return this.#marks.get(copyOf(endpoint, parcel)) ?? NONE;
   }
 
   stop(): void {
@@ -170,8 +175,8 @@ export class Journal {
     return publisher.send([{ exchange, routingKey: 'journal', key: undefined, content }], deadlineMs);
   }
 
-  #remember(parcel: string, settled: Iterable<number>): void {
-    keep(this.#marks, parcel, new Set([...(this.#marks.get(parcel) ?? []), ...settled]));
+  #remember(copy: string, settled: Iterable<number>): void {
+    keep(this.#marks, copy, new Set([...(this.#marks.get(copy) ?? []), ...settled]));
   }
 
   #fail(nonce: string, error: Error): void {
@@ -242,10 +247,10 @@ export class Journal {
     const note: unknown = JSON.parse(message.content.toString('utf8'));
     if (typeof note !== 'object' || note === null) return;
     if ('marks' in note && typeof note.marks === 'object' && note.marks !== null) {
-      for (const [parcel, settled] of Object.entries(note.marks)) {
+      for (const [copy, settled] of Object.entries(note.marks)) {
         if (Array.isArray(settled))
           this.#remember(
-            parcel,
+            copy,
             settled.filter((index) => typeof index === 'number'),
           );
       }
@@ -298,6 +303,11 @@ function keep<T>(map: Map<string, T>, key: string, value: T): void {
     map.delete(oldest);
     return;
   }
+}
+
+/** Every endpoint that takes a batch has a copy of it, under one id, and settles it by itself. */
+function copyOf(endpoint: string, parcel: string): string {
+  return `${endpoint} ${parcel}`;
 }
 
 /** Of one delivery until its end: a retry and a redrive are others. */

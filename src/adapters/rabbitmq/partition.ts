@@ -321,11 +321,12 @@ export class Partition implements Holder {
       return false;
     }
     if (parcel.unknown) return false;
+    const { journal, endpoint } = this.#options;
     this.#unopenedHead += 1;
     const members = decodeBelieved(parcel.amqp, () => this.#options.clock.now());
     if (members.length > 1)
       parcel.settled = new Set(
-        parcel.amqp.fields.redelivered ? this.#options.journal.settledOf(parcelId(parcel.amqp)) : [],
+        parcel.amqp.fields.redelivered ? journal.settledOf(endpoint, parcelId(parcel.amqp)) : [],
       );
     parcel.members = members;
     parcel.open = members.length;
@@ -394,9 +395,9 @@ export class Partition implements Holder {
       if (open > 0 && settled !== undefined && settled.size > 0) marks.set(parcelId(amqp), settled);
     }
     if (marks.size === 0) return;
-    const { journal, log, queue } = this.#options;
+    const { journal, endpoint, log, queue } = this.#options;
     try {
-      await journal.mark(marks, deadlineMs);
+      await journal.mark(endpoint, marks, deadlineMs);
     } catch (error) {
       // Then they come again as a whole: repeats, with the same ids.
       log.warn({ queue, error: toError(error).message }, 'settled members of a batch will come again');

@@ -422,15 +422,23 @@ describe('the journey of a message through an isolated route', () => {
     });
 
     it('wait in place where the transport would take longer, and for the rest of their time', async () => {
-      const run = new RouteRun(plan(['late'], [late(800)]), 'r', { graceMs: 1_000 });
+      const run = new RouteRun(plan(['late'], [late(4)]), 'r', { graceMs: 1_000 });
       expect((await run.take(order('a'))).sent).to.have.length(1);
-      expect(run.pausedMs).to.equal(800);
+      expect(run.pausedMs).to.equal(4);
       const longer = new RouteRun(plan(['late'], [late(2_500)]), 'r', { graceMs: 1_000 });
       await longer.take(order('a'));
       expect(longer.waits).to.deep.equal([1_500]);
       const dueMs = longer.nowMs + 2_500;
       expect(await longer.advance(1_500)).to.deep.equal(['oms {"id":"a"}']);
       expect([longer.pausedMs, longer.nowMs]).to.deep.equal([1_000, dueMs]);
+    });
+
+    it('do not hold up the messages behind them where the transport would take longer', async () => {
+      const run = new RouteRun(plan(['late'], [late(1_000)]), 'r', { graceMs: 1_000 });
+      const begun = run.nowMs;
+      for (const id of ['a', 'b', 'c']) await run.take(order(id));
+      expect(await run.advance(0)).to.deep.equal(['oms {"id":"a"}', 'oms {"id":"b"}', 'oms {"id":"c"}']);
+      expect(run.nowMs).to.equal(begun + 1_000);
     });
 
     it('wait on by another message when they come before their time, as those do that wait longer than a transport can', async () => {
