@@ -90,7 +90,8 @@ describe('sharing partitions on RabbitMQ', function () {
     const target = { kind: 'rabbitmq', url, bus: bus.manifest.bus, parkingBytes: 1 << 28 } as const;
     const handled: PeerDelivery[] = [];
     const settling = new Set<Promise<void>>();
-    const peers: Peer[] = [];
+    const gone = new Set<Peer>();
+    const faults: unknown[] = [];
     const join = async (): Promise<Peer> => {
       const process = await PeerProcess.start();
       processes.push(process);
@@ -104,12 +105,13 @@ describe('sharing partitions on RabbitMQ', function () {
         for (const { message } of fresh) ids.add(message.envelope.id);
         const settled = peer
           .settle(fresh.map(({ index }) => ({ delivery: index, outcome: 'done', sends: [] })))
-          .catch(() => undefined)
+          .catch((error: unknown) => {
+            if (!gone.has(peer)) faults.push(error);
+          })
           .finally(() => settling.delete(settled));
         settling.add(settled);
       };
       await peer.consume('oms', 50);
-      peers.push(peer);
       return peer;
     };
     const ids = new Set<string>();
@@ -118,8 +120,10 @@ describe('sharing partitions on RabbitMQ', function () {
     await untilEven(watcher, 1);
     const [second, third] = await Promise.all([join(), join()]);
     await untilEven(watcher, 3);
+    gone.add(second);
     await second.close();
     await untilEven(watcher, 2);
+    gone.add(third);
     await third.kill();
     await untilEven(watcher, 1);
     const sent = await stream.end();
@@ -127,6 +131,7 @@ describe('sharing partitions on RabbitMQ', function () {
       describe: () => `${String(ids.size)} of ${String(sent.count)}`,
     });
     await Promise.all(settling);
+    expect(faults).to.deep.equal([]);
     expectKeyOrder(handled, sent.rounds);
     expect(await watcher.parked.count(), 'parked').to.equal(0);
   });

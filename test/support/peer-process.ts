@@ -10,7 +10,8 @@ import { openTarget } from './targets.ts';
 interface Connection {
   readonly transport: Transport;
   readonly deliveries: Delivery[];
-  consumer?: Consumer;
+  /** Deliveries may come before it is there. */
+  consumer?: Promise<Consumer>;
 }
 
 const connections = new Map<number, Connection>();
@@ -25,7 +26,7 @@ function connection(on: number): Connection {
   return found;
 }
 
-function consumerOf(on: number): Consumer {
+function consumerOf(on: number): Promise<Consumer> {
   const { consumer } = connection(on);
   if (consumer === undefined) throw new Error(`connection ${String(on)} does not consume`);
   return consumer;
@@ -45,8 +46,9 @@ function settlementOf(on: number, asked: PeerSettlement): Settlement {
 }
 
 async function consume(on: number, endpoint: string, window: number): Promise<void> {
-  const { transport, deliveries } = connection(on);
-  const consumer = await transport.consume(endpoint, {
+  const found = connection(on);
+  const { transport, deliveries } = found;
+  found.consumer = transport.consume(endpoint, {
     window,
     receive: (received) => {
       for (const delivery of received) {
@@ -56,7 +58,7 @@ async function consume(on: number, endpoint: string, window: number): Promise<vo
       }
     },
   });
-  connection(on).consumer = consumer;
+  await found.consumer;
 }
 
 async function perform(command: PeerCommand): Promise<number | boolean | undefined> {
@@ -75,9 +77,9 @@ async function perform(command: PeerCommand): Promise<number | boolean | undefin
       await consume(on, command.endpoint, command.window);
       return undefined;
     case 'begin':
-      return consumerOf(on).begin(deliveryOf(on, command.delivery));
+      return (await consumerOf(on)).begin(deliveryOf(on, command.delivery));
     case 'settle':
-      await consumerOf(on).settle(command.settlements.map((asked) => settlementOf(on, asked)));
+      await (await consumerOf(on)).settle(command.settlements.map((asked) => settlementOf(on, asked)));
       return undefined;
     case 'redrive':
       return connection(on).transport.dead.redrive(command.filter, command.action);
