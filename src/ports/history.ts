@@ -69,15 +69,18 @@ export function encodeHistory(records: readonly HistoryRecord[]): string {
   return JSON.stringify(records);
 }
 
-/** Reads what `encodeHistory` wrote, also a later version: what is no record that can be shown is left out. */
-export function decodeHistory(text: string): HistoryRecord[] {
+/**
+ * Reads what `encodeHistory` wrote, also a later version: what is no record that can be shown is left out.
+ * @returns undefined for what is no list of records at all
+ */
+export function decodeHistory(text: string): HistoryRecord[] | undefined {
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch {
-    return [];
+    return undefined;
   }
-  return Array.isArray(value) ? value.filter(isHistoryRecord) : [];
+  return Array.isArray(value) ? value.filter(isHistoryRecord) : undefined;
 }
 
 const TEXTS = ['by', 'process', 'message', 'type', 'conversation'] as const;

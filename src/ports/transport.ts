@@ -62,8 +62,11 @@ export interface Transport {
    * @throws what kept it from it
    */
   record(records: readonly HistoryRecord[]): Promise<void>;
-  /** Hands over what the message history holds, oldest first, a part at a time. */
-  history(read: (records: readonly HistoryRecord[]) => void): Promise<void>;
+  /**
+   * Hands over what the message history holds, oldest first, a part at a time.
+   * @returns how many parts of it cannot be read, and were passed over
+   */
+  history(read: (records: readonly HistoryRecord[]) => void): Promise<number>;
 
   /** What was applied last; undefined on a bus that is new. */
   manifest(): Promise<Manifest | undefined>;

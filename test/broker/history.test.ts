@@ -54,4 +54,25 @@ describe('the message history on a RabbitMQ that has no place for it', () => {
     });
     expect(await other.parked.count()).to.equal(0);
   });
+
+  it('counts what somebody else wrote there, and gives the others', async () => {
+    const transport = await bus.open();
+    await transport.apply({ ...bus.manifest, edition: 'last' });
+    const connection = await connect(bus.url);
+    const channel = await connection.createConfirmChannel();
+    for (const text of ['no JSON', '{"a":1}'])
+      channel.publish(namesOf(bus.manifest.bus).records, 'history', Buffer.from(text));
+    await channel.waitForConfirms();
+    await connection.close();
+    await transport.record([{ ...record, message: 'b' }]);
+    const kept = new Set<string>();
+    let unreadable = 0;
+    await until('what came last', async () => {
+      unreadable = await transport.history((records) => {
+        for (const { message } of records) kept.add(message);
+      });
+      return kept.has('b');
+    });
+    expect(unreadable).to.equal(2);
+  });
 });

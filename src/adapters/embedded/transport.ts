@@ -182,13 +182,18 @@ export class EmbeddedTransport implements Transport, AsyncDisposable {
     return this.#ask((core) => core.record(text), RECORD_DEADLINE_MS);
   }
 
-  async history(read: (records: readonly HistoryRecord[]) => void): Promise<void> {
+  async history(read: (records: readonly HistoryRecord[]) => void): Promise<number> {
     let after = '';
+    let unreadable = 0;
     for (;;) {
       const from = after;
       const page = await this.#ask((core) => core.history(from));
-      for (const text of page.items) read(decodeHistory(text));
-      if (page.next === undefined) return;
+      for (const text of page.items) {
+        const records = decodeHistory(text);
+        if (records === undefined) unreadable += 1;
+        else read(records);
+      }
+      if (page.next === undefined) return unreadable;
       after = page.next;
     }
   }

@@ -57,14 +57,19 @@ export class HistoryStream {
     this.#full = !channel.publish(names.records, HISTORY_KEY, body, { contentType: 'application/json' });
   }
 
-  async read(read: (records: readonly HistoryRecord[]) => void): Promise<void> {
+  /** @returns how many parts of it cannot be read */
+  async read(read: (records: readonly HistoryRecord[]) => void): Promise<number> {
     const { consuming, names, clock } = this.#options;
-    if (!(await queueExists(consuming, names.history))) return;
+    let unreadable = 0;
+    if (!(await queueExists(consuming, names.history))) return unreadable;
     // A broker drops what is too old by whole files only.
     const least = clock.now() - HISTORY_AGE_MS;
     await readWholeStream(consuming, names.history, clock, ({ content }) => {
-      read(decodeHistory(content.toString('utf8')).filter(({ at }) => at >= least));
+      const records = decodeHistory(content.toString('utf8'));
+      if (records === undefined) unreadable += 1;
+      else read(records.filter(({ at }) => at >= least));
     });
+    return unreadable;
   }
 
   /** What was added before has left when it resolves, unless the broker does not answer. */

@@ -275,7 +275,7 @@ class RabbitTransport implements Transport {
     return this.#open().history.add(records);
   }
 
-  history(read: (records: readonly HistoryRecord[]) => void): Promise<void> {
+  history(read: (records: readonly HistoryRecord[]) => void): Promise<number> {
     return this.#open().history.read(read);
   }
 

@@ -47,6 +47,10 @@ describe('records of the message history', () => {
       const text = JSON.stringify([{ ...record, ...fault }, record]);
       expect(decodeHistory(text), JSON.stringify(fault)).to.deep.equal([record]);
     }
-    for (const text of ['', '{}', 'null', '[null, 1, "a"]', '[{']) expect(decodeHistory(text), text).to.deep.equal([]);
+    expect(decodeHistory('[null, 1, "a"]')).to.deep.equal([]);
+  });
+
+  it('are told from what is no list of records', () => {
+    for (const text of ['', '{}', 'null', '[{']) expect(decodeHistory(text), text).to.equal(undefined);
   });
 });

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { openStore } from '../../../../src/adapters/embedded/folder.ts';
 import type { EmbeddedTransport } from '../../../../src/adapters/embedded/transport.ts';
 import { systemClock } from '../../../../src/ports/clock.ts';
 import { HISTORY_AGE_MS, HISTORY_BYTES, type HistoryRecord } from '../../../../src/ports/history.ts';
@@ -36,6 +37,19 @@ describe('the message history of a folder', () => {
     await first.close();
     const second = await home.open({ bus: 'retail' });
     await second.record([record('b')]);
+    expect(await kept(second)).to.deep.equal(['a', 'b']);
+  });
+
+  it('counts what cannot be read, and gives the others', async () => {
+    const first = await home.open({ bus: 'retail' });
+    await first.record([record('a')]);
+    await first.close();
+    const store = openStore(home.folder, 'retail');
+    await store.history.put(1_000_000, `${String(Date.now())}\n[{"at":`);
+    await store.root.close();
+    const second = await home.open({ bus: 'retail' });
+    await second.record([record('b')]);
+    expect(await second.history(() => undefined)).to.equal(1);
     expect(await kept(second)).to.deep.equal(['a', 'b']);
   });
 
