@@ -6,7 +6,7 @@ import { conclude, deathOf, type End, endOf, type Made } from './end.ts';
 import { Interrupt } from './interrupt.ts';
 import { Journey, mayHeal } from './journey.ts';
 import type { ProgramResult, ProgramWork } from './plan.ts';
-import { type Taking, UNKNOWN } from './taking.ts';
+import { routesOf, type Taking, UNKNOWN } from './taking.ts';
 import { tracked } from './tracked.ts';
 import { Transit } from './transit.ts';
 
@@ -25,6 +25,7 @@ export class Performance {
     if (ref === CONTINUATION) return this.#continue(message);
     const taken = this.#taking.take(message, undefined);
     if (!('transit' in taken)) return taken;
+    if (taken.matches.length === 0) this.#work.tracing?.filtered(routesOf(taken), message);
     const ends: End[] = [];
     for (const match of taken.matches) {
       const { made, span } = await this.#attempt(match.entry.route, message, async (journey) => {

@@ -6,7 +6,7 @@ import { runEntry } from './entry.ts';
 import type { CompiledRoute } from './flow.ts';
 import { Performance } from './performance.ts';
 import type { Program } from './plan.ts';
-import { type Match, Taking, type TakingOptions } from './taking.ts';
+import { type Match, routesOf, Taking, type TakingOptions } from './taking.ts';
 import { tracked } from './tracked.ts';
 
 /** The program that runs these routes, which all take their messages at one endpoint. */
@@ -19,6 +19,7 @@ export function makeProgram(routes: readonly CompiledRoute[], options: TakingOpt
       const taken = taking.take(message, only);
       if (!('transit' in taken)) return taken;
       const { transit, matches, counts } = taken;
+      if (matches.length === 0) tracing?.filtered(routesOf(taken), message);
       return conclude(
         matches.map((match) => {
           const { entry } = match;

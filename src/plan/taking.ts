@@ -114,6 +114,11 @@ export interface Taken {
   readonly counts: Count[];
 }
 
+/** The routes that a message came to, whether they let it in or not. */
+export function routesOf({ counts }: Taken): readonly string[] {
+  return counts.flatMap(([route, what]) => (what === 'in' ? [route] : []));
+}
+
 function laneTypes(routes: readonly CompiledRoute[], options: TakingOptions): ReadonlyMap<TypeRef, TypeLanes> {
   const entryOptions: EntryOptions = { ...options, address: addressBook() };
   const drafts = new Map<TypeRef, Map<TypeRef, { cast: Cast | undefined; entries: Entry[] }>>();

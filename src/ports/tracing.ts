@@ -26,6 +26,8 @@ export interface Tracing {
   process(delivery: Delivery, attempt: number): Span | undefined;
   /** What a route does with a message. @returns undefined where nobody listens to this one */
   route(name: string, message: EncodedMessage): Span | undefined;
+  /** No route of an endpoint lets a message in. @param routes those that take its type, by name */
+  filtered(routes: readonly string[], message: EncodedMessage): void;
   /** A result on its way to where a route sends it. Until it is durable. @param of the route's */
   send(outgoing: Outgoing, of: Span): Span;
   /** A delivery is given up. */
@@ -102,6 +104,7 @@ export const NO_TRACING: Tracing = {
   request: () => NO_SPAN,
   process: () => undefined,
   route: () => undefined,
+  filtered: () => undefined,
   send: () => NO_SPAN,
   dead: () => undefined,
   redrive: () => NO_SPAN,

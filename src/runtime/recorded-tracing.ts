@@ -4,6 +4,9 @@ import type { Death, Delivery, Outgoing } from '../ports/transport.ts';
 import type { History, HistoryHead } from './history.ts';
 import { PublishSpan, RecordedSpan, type RecordParts } from './recorded-span.ts';
 
+/** More routes that do not let a message in are not told one by one. */
+const MOST_FILTERED = 10;
+
 /** Tells the message history what is told those who trace, or who do not. */
 export class RecordedTracing implements Tracing {
   readonly on = true;
@@ -36,6 +39,16 @@ export class RecordedTracing implements Tracing {
     const inner = this.#traced.route(name, message);
     if (!this.#history.takes(message.envelope)) return inner;
     return this.#record(inner, this.#history.head('route', name, message));
+  }
+
+  filtered(routes: readonly string[], message: EncodedMessage): void {
+    this.#traced.filtered(routes, message);
+    // Each counts, so that many routes of one type take no more than their share.
+    for (const name of routes.slice(0, MOST_FILTERED)) {
+      if (!this.#history.takes(message.envelope)) return;
+      const head = this.#history.head('route', name, message);
+      this.#history.add({ ...head, at: this.#history.now(), took: 0, outcome: 'filtered' });
+    }
   }
 
   send(outgoing: Outgoing, of: Span): Span {
