@@ -5,6 +5,7 @@ import {
   type Host,
   type Plan,
   parseJsonStrictly,
+  type Receipt,
   serviceOn,
   systemClock,
   WaybillError,
@@ -124,7 +125,7 @@ function check(contract: Contract, { size, depth }: Plan['definition']['limits']
       throw new WaybillError('WB_MESSAGE_TOO_LARGE', `${String(bytes)} bytes; at most ${String(size)} are allowed`);
     const error = contract.validate(parseJsonStrictly(json, { maxDepth: depth }));
     if (error !== undefined) throw error;
-    return Promise.resolve();
+    return Promise.resolve(undefined);
   };
 }
 
@@ -135,8 +136,8 @@ interface Transfer {
   readonly options: PublishOptions;
   readonly clock: Clock;
   readonly records: AsyncGenerator<InputRecord>;
-  /** Resolves when it is durable. Refuses a record before it first waits. */
-  readonly send: (record: InputRecord) => Promise<unknown>;
+  /** Resolves when it is durable; to undefined where nothing is sent. Refuses a record before it first waits. */
+  readonly send: (record: InputRecord) => Promise<Receipt | undefined>;
 }
 
 interface Refusal {
@@ -154,7 +155,7 @@ async function transfer({ terminal, file, format, options, clock, records, send 
   // Of what was in flight when the transport failed; the failure is told once.
   const unsent: number[] = [];
   let failure: { readonly code: string; readonly message: string } | undefined;
-  const state: { exit: ExitName; done: number; ended: boolean } = { exit: 'ok', done: 0, ended: false };
+  const state: { exit: ExitName; done: number; ended: boolean; id?: string } = { exit: 'ok', done: 0, ended: false };
   const refuse = (line: number | undefined, thrown: unknown): void => {
     if (!(thrown instanceof WaybillError)) throw thrown;
     const { code, message } = thrown;
@@ -176,6 +177,12 @@ async function transfer({ terminal, file, format, options, clock, records, send 
     );
     terminal.note([head, ...message.split('\n'), ...(fix === undefined ? [] : [fix])].join('\n  '));
   };
+  const tell = (line: number, { id }: Receipt): void => {
+    state.id = id;
+    progress.end();
+    terminal.data({ line, id });
+    terminal.print(id);
+  };
   let last = 0;
   let taken = false;
   try {
@@ -184,8 +191,9 @@ async function transfer({ terminal, file, format, options, clock, records, send 
       if (record.line < (options.fromLine ?? 1)) continue;
       taken = true;
       const sending = send(record).then(
-        () => {
+        (receipt) => {
           state.done++;
+          if (receipt !== undefined) tell(record.line, receipt);
         },
         (thrown: unknown) => {
           refuse(record.line, thrown);
@@ -210,6 +218,7 @@ async function transfer({ terminal, file, format, options, clock, records, send 
     ...(unsent.length === 0 ? [] : [`, not sent ${String(unsent.length)}`]),
   ];
   terminal.print(`${verb} ${count(state.done, 'message')}${also.join('')}`);
+  if (state.id !== undefined) terminal.hint(`waybill trace ${state.id} shows what becomes of it`);
   if (options.fromLine !== undefined && !taken && state.exit === 'ok') {
     terminal.note(
       `nothing stands at line ${String(options.fromLine)} of ${file} or behind it; the last record is at line ${String(last)}`,

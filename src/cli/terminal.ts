@@ -54,6 +54,11 @@ export class Terminal {
     this.#stderr.write(`${text}\n`);
   }
 
+  /** What to do next, for who reads the result at a terminal; no script needs it. */
+  hint(text: string): void {
+    if (!this.json && this.#stdout.isTTY === true) this.note(text);
+  }
+
   /** Colours only where a person looks: a terminal without `NO_COLOR`. */
   style(format: Format, text: string, of: 'stdout' | 'stderr' = 'stdout'): string {
     const stream = of === 'stdout' ? this.#stdout : this.#stderr;

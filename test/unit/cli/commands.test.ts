@@ -59,6 +59,9 @@ describe('the command line', function () {
     await using folder = await workFolder(BUS);
     const call = (...args: string[]): Promise<Ran> => waybill({ cwd: folder.path }, ...args);
     expect(await call('pause', 'oms')).to.include({ code: EXIT_CODES.notApplied.code });
+    const early = await call('trace', 'a-message');
+    expect(early).to.include({ code: EXIT_CODES.notApplied.code, stdout: '' });
+    expect(early.stderr).to.contain('nothing was applied to the bus shop yet').and.contain('waybill apply');
     expect((await call('apply')).code).to.equal(0);
     const paused = await call('pause', 'oms', '--reason', 'moving', '--json');
     expect(json(paused)[0]).to.include({ endpoint: 'oms', paused: true });
@@ -256,8 +259,8 @@ describe('the command line', function () {
     expect(people.code).to.equal(EXIT_CODES.transport.code);
     expect(people.stderr.match(/WB_PARKING_FULL/g)).to.have.length(1);
     expect(people.stderr).to.match(/go on with --from-line \d+/);
-    expect(people.stdout).to.match(/^published \d+ messages?, not sent \d+\n$/);
-    const [report] = json(await waybill(at, 'publish', 'shop.cart.left@1', 'carts.jsonl', '--json'));
+    expect(people.stdout).to.match(/^([\w-]+\n)*published \d+ messages?, not sent \d+\n$/);
+    const report = json(await waybill(at, 'publish', 'shop.cart.left@1', 'carts.jsonl', '--json')).at(-1);
     expect(report).to.include({ code: 'WB_PARKING_FULL' });
     expect(report?.['unsent']).to.be.greaterThan(0);
   });
@@ -273,17 +276,21 @@ describe('the command line', function () {
     const input = [order('a'), order('b', 'many'), order('c'), '{"id": 1}', order('d')].join('\n');
     const published = await waybill({ ...at, input }, 'publish', 'shop.order.placed@1');
     expect(published.code).to.equal(EXIT_CODES.refused.code);
-    expect(published.stdout).to.equal('published 3 messages, refused 1\n');
+    const [a, b, c, ...rest] = published.stdout.split('\n');
+    expect(rest).to.deep.equal(['published 3 messages, refused 1', '']);
     expect(published.stderr)
       .to.contain('stdin:4  WB_CONTRACT_VIOLATED')
       .and.contain('--from-line 4')
       .and.not.contain('4111');
+    expect(published.stderr, 'no hint for scripts').to.not.contain('waybill trace');
     const beyond = await waybill({ ...at, input }, 'publish', 'shop.order.placed@1', '--from-line', '9');
     expect(beyond.code).to.equal(EXIT_CODES.nothing.code);
     expect(beyond.stderr).to.contain('nothing stands at line 9 of stdin or behind it; the last record is at line 5');
 
     const watched = await watching.end();
     expect(watched.code).to.equal(0);
+    expect(json(watched).map((message) => message['id'])).to.deep.equal([a, b]);
+    expect((await waybill(at, 'trace', String(c))).stdout).to.contain('published by shop');
     expect(json(watched).map((message) => [message['key'], message['data']])).to.deep.equal([
       ['a', { id: 'a', amount: '1', total: 1, card: '***' }],
       ['b', { id: 'b', amount: 'many', total: 1, card: '***' }],
@@ -314,9 +321,14 @@ describe('the command line', function () {
       'redriven 1 dead letter\n',
     );
 
-    await waybill({ ...at, input: '{"id": 9007199254740993}' }, 'publish', 'shop.cart.left@1');
+    const cart = await waybill({ ...at, input: '\n{"id": 9007199254740993}' }, 'publish', 'shop.cart.left@1', '--json');
     const parked = await waybill(at, 'dead', 'list', '--parked', '--json');
     expect(json(parked)).to.have.length(1);
+    const { id } = json(parked)[0]?.['message'] as { id: string };
+    expect(json(cart)).to.deep.equal([
+      { line: 2, id },
+      { published: 1, refused: [] },
+    ]);
     expect(parked.stdout).to.contain('"data":{"id":9007199254740993}');
     expect((await waybill(at, 'dead', 'discard', '--parked', '--type', 'shop.cart.left@1')).stdout).to.equal(
       'discarded 1 parked message\n',

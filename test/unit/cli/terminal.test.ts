@@ -50,6 +50,16 @@ describe('what a command says', () => {
     expect(machines.stderr.text).to.equal('by the way\n');
   });
 
+  it('hints at what to do next on a terminal only', () => {
+    const hinted = [terminalOf(false, true), terminalOf(false, false), terminalOf(true, true)].map(
+      ({ terminal, stderr }) => {
+        terminal.hint('do that');
+        return stderr.text;
+      },
+    );
+    expect(hinted).to.deep.equal(['do that\n', '', '']);
+  });
+
   it('has colours on a terminal only', () => {
     expect(terminalOf(false, false).terminal.style('red', 'x')).to.equal('x');
     expect(terminalOf(false, true).terminal.style('red', 'x')).to.contain('\u001b[31m');
