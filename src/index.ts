@@ -50,9 +50,11 @@ export type { Host } from './runtime/host.ts';
 export {
   conversationsOf,
   type MessagePath,
+  messagesLike,
   type PathEvent,
   pathsOf,
   type ReadHistory,
 } from './runtime/message-path.ts';
 export type { OwnPart } from './runtime/own-part.ts';
 export type { Proposal } from './runtime/proposal.ts';
+export { type Unseen, unseenOf } from './runtime/unseen.ts';

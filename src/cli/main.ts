@@ -159,8 +159,8 @@ function program(): Command {
   command(
     root,
     'trace <message>',
-    'Show what was done with a message, by its id or that of its dead letter, and what came of it.',
-    ['waybill trace 5b0c8f6e-63d5-4a0c-9a52-8c1f6f2f4a10', 'waybill trace 5b0c8f6e-63d5-4a0c-9a52-8c1f6f2f4a10 --json'],
+    'Show what was done with a message, by its id, the first 8 characters of it or more, or that of its dead letter, and what came of it.',
+    ['waybill trace 5b0c8f6e-63d5-4a0c-9a52-8c1f6f2f4a10', 'waybill trace 5b0c8f6e --json'],
   ).action(async (message: string, own: GlobalOptions, self: Command) => {
     await call(own, self, async (terminal, options) => (await import('./trace.ts')).trace(terminal, message, options));
   });
@@ -215,7 +215,8 @@ function publishCommand(root: Command): void {
       'after',
       `
 json: one value, or a list of them. jsonl: a value a line. csv: the first row names properties, with dots for nested ones.
-Messages are published in order, as they come; the first one that is refused ends it, and says how to go on from there.`,
+Messages are published in order, as they come; the first one that is refused ends it, and says how to go on from there.
+The id of each is printed once it is durable, with --json beside its line: see \`waybill trace\`.`,
     )
     .action(async (type: string, file: string | undefined, own: PublishOptions, self: Command) => {
       await call(own, self, async (terminal, options) =>

@@ -1,21 +1,27 @@
-import type { AuditRecord, HistoryRecord, MessagePath, PathEvent } from '../index.ts';
+import type { AuditRecord, HistoryRecord, MessagePath, PathEvent, TypeRef } from '../index.ts';
+import type { Letters } from './letters.ts';
 import type { Terminal } from './terminal.ts';
+import { type UnseenAt, unseenText } from './unseen.ts';
 
 export interface PathTreeOptions {
   /** The message that somebody follows, by its id. */
   readonly asked: string;
-  /** Of messages that were given up, by message. */
+  /** Of messages that were given up, or that nobody took, by message. */
   readonly letters: ReadonlyMap<string, Letters>;
+  /** By message. */
+  readonly unseen: ReadonlyMap<string, UnseenOf>;
   readonly style: Terminal['style'];
 }
 
-/** What became of the dead letters of a message. */
-export interface Letters {
-  /** What people did with them, oldest first. */
-  readonly audit: readonly AuditRecord[];
-  /** Those that wait now, by their ids. */
-  readonly waiting: readonly string[];
+/** Where a message was not seen although it goes there. */
+export interface UnseenOf {
+  /** Its type, where nobody takes it. */
+  readonly untaken: TypeRef | undefined;
+  readonly at: readonly UnseenAt[];
 }
+
+/** Why its type is not known. */
+const UNKNOWN = '(not on record itself: older than the history, or left out of it)';
 
 interface Branch {
   readonly text: string;
@@ -36,32 +42,40 @@ export class PathTree {
   }
 
   #message(path: MessagePath): Branch {
-    const { message, type = 'a message', to, later, events, made, cut } = path;
-    const { audit = [], waiting = [] } = this.#options.letters.get(message) ?? {};
+    const { message, type, to, later, events, made, cut } = path;
+    const { audit = [], waiting = [], parked = [] } = this.#options.letters.get(message) ?? {};
     const done = events.map((event) => ({ at: event.record.at, ...this.#event(event) }));
     const below = [...done, ...audit.map((record) => this.#action(record))].sort((a, b) => a.at - b.at);
-    const letters = waiting.map((letter) => ({
-      text: this.#options.style('red', `waits as a dead letter: waybill dead show ${letter}`),
-      below: [],
-    }));
+    const { untaken, at = [] } = this.#options.unseen.get(message) ?? {};
+    const now = [
+      ...waiting.map((letter) => this.#now('red', `waits as a dead letter: waybill dead show ${letter}`)),
+      ...(untaken === undefined ? [] : [this.#now('yellow', `nobody takes ${untaken}`)]),
+      ...parked.map((letter) => this.#now('yellow', `waits in the parking lot: waybill dead show ${letter} --parked`)),
+      ...at.map((each) => this.#now('yellow', unseenText(each))),
+    ];
     return {
       text: later ? 'goes on later' : this.#head(message, type, to),
       below: [
         ...below,
-        ...letters,
+        ...now,
         ...made.map((each) => this.#message(each)),
         ...(cut ? [{ text: `goes on: waybill trace ${message}`, below: [] }] : []),
       ],
     };
   }
 
-  #head(message: string, type: string, to: readonly string[]): string {
+  #now(color: 'red' | 'yellow', text: string): Branch {
+    return { text: this.#options.style(color, text), below: [] };
+  }
+
+  #head(message: string, type: TypeRef | undefined, to: readonly string[]): string {
     const where = to.filter((each) => each !== 'bus');
     const { asked, style } = this.#options;
     return [
-      style('bold', type),
+      style('bold', type ?? 'a message'),
       message,
       ...(where.length > 0 ? [`to ${where.join(', ')}`] : []),
+      ...(type === undefined ? [style('dim', UNKNOWN)] : []),
       ...(message === asked ? [style('bold', '<-')] : []),
     ].join('  ');
   }

@@ -4,7 +4,7 @@ import type { ExitName } from './exit-codes.ts';
 import { type GlobalOptions, withBus } from './session.ts';
 import { type Terminal, table } from './terminal.ts';
 
-type Paused = NonNullable<Manifest['paused']>;
+export type Paused = NonNullable<Manifest['paused']>;
 
 /** What waits where, what became of all messages, and whether that is exact. */
 export async function stats(terminal: Terminal, options: GlobalOptions): Promise<ExitName> {
@@ -100,8 +100,8 @@ function oldestOf({ oldest, waiting, inHand }: EndpointStats): string {
   return waiting + inHand === 0 ? '' : 'unknown';
 }
 
-/** What people paused comes first: it holds with nobody there as well. */
-function stateOf({ name, states, consumers }: EndpointStats, byPeople: Paused): string {
+/** Why nothing is taken from it; empty where it is. What people paused comes first: it holds with nobody there as well. */
+export function stateOf({ name, states, consumers }: EndpointStats, byPeople: Paused): string {
   const pause = byPeople[name];
   if (pause !== undefined) {
     const { by, at, reason } = pause;

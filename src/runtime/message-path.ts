@@ -24,7 +24,7 @@ export interface PathEvent {
 }
 
 /** The reader of a message history, which may be long: it hands over a part at a time. */
-export type ReadHistory = (read: (records: readonly HistoryRecord[]) => void) => Promise<void>;
+export type ReadHistory = (read: (records: readonly HistoryRecord[]) => void) => Promise<unknown>;
 
 /** How many messages in a row a path tells of: services that answer each other may go on for ever. */
 const DEEPEST = 100;
@@ -44,6 +44,18 @@ export async function conversationsOf(message: string, history: ReadHistory): Pr
     for (const record of records) if (conversations.has(record.conversation)) found.push(record);
   });
   return found.sort((a, b) => a.at - b.at || rankOf(a) - rankOf(b));
+}
+
+/** The messages on record whose ids begin so. */
+export async function messagesLike(beginning: string, history: ReadHistory): Promise<readonly string[]> {
+  const found = new Set<string>();
+  await history((records) => {
+    for (const { message, cause = '', results = [], joined = [] } of records) {
+      for (const id of [message, cause, ...results.map((result) => result.message), ...joined])
+        if (id.startsWith(beginning)) found.add(id);
+    }
+  });
+  return [...found];
 }
 
 /** Of what began in the same millisecond. */
@@ -156,7 +168,7 @@ class Graph {
   }
 }
 
-function isSending({ operation }: HistoryRecord): boolean {
+export function isSending({ operation }: HistoryRecord): boolean {
   return operation === 'publish' || operation === 'request';
 }
 

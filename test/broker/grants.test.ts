@@ -3,11 +3,12 @@ import { expect } from 'chai';
 import { delayKey } from '../../src/adapters/rabbitmq/delays.ts';
 import { type Names, namesOf } from '../../src/adapters/rabbitmq/names.ts';
 import { connect, openBus } from '../../src/bus.ts';
+import { EXIT_CODES } from '../../src/cli/exit-codes.ts';
 import { toError } from '../../src/errors.ts';
 import { type Plan, parseJson } from '../../src/index.ts';
 import { brokerNode, busName, busUrl } from '../support/broker.ts';
 import { type BrokerNode } from '../support/broker-node.ts';
-import { type WorkFolder, waybill, workFolder } from '../support/cli.ts';
+import { type Ran, type WorkFolder, waybill, workFolder } from '../support/cli.ts';
 import { removeBus } from '../support/rabbit-bus.ts';
 import { rejection } from '../support/rejection.ts';
 import { testLog } from '../support/targets.ts';
@@ -154,6 +155,7 @@ services:
     });
     const tap = await watcher.transport.tap('all', () => undefined);
     await tap.close();
+    for await (const { id, message } of operator.transport.dead.list()) await tracesAsWatcher(id, message.envelope.id);
     expect(await operator.transport.dead.discard({}, { by: 'test' })).to.equal(1);
 
     const legacy = await amqp(urlOf(user('legacy')));
@@ -173,6 +175,25 @@ services:
     expect(taken).to.deep.equal(['{"id":"o-2"}']);
     await wms.close();
   });
+
+  /** Who may not read dead letters is told so, and what the message history knows all the same. */
+  async function tracesAsWatcher(letter: string, message: string): Promise<void> {
+    const operator = await amqp(urlOf(user('operator')));
+    const channel = await operator.createConfirmChannel();
+    channel.publish(names.records, 'history', Buffer.from('no JSON'));
+    await channel.waitForConfirms();
+    await operator.close();
+    const call = (id: string): Promise<Ran> =>
+      waybill({ cwd: folder.path }, 'trace', id, '--url', urlOf(user('watcher')));
+    const hidden = 'dead letters and parked messages cannot be read with these rights';
+    const [byLetter, byMessage] = [await call(letter), await call(message)];
+    expect(byLetter, byLetter.stderr).to.include({ code: EXIT_CODES.nothing.code, stdout: '' });
+    expect(byLetter.stderr).to.include(hidden).and.include(`given up at oms: waybill trace ${message}`);
+    expect(byMessage, byMessage.stderr).to.include({ code: 0 });
+    expect(byMessage.stdout).to.include('given up at oms, after 2 attempts').and.not.include('waits as');
+    expect(byMessage.stderr.split(hidden)).to.have.length(2);
+    expect(byMessage.stderr).to.include('1 part of the message history cannot be read and is passed over');
+  }
 
   it('of a version without the message history goes on to do for messages, and the log says what is missing', async () => {
     const old = user('old');

@@ -1,5 +1,7 @@
 import { expect } from 'chai';
+import { openBus } from '../../src/bus.ts';
 import { brokerUrl } from '../support/broker.ts';
+import { testLog } from '../support/targets.ts';
 import type { TracedProcess } from '../support/traced.ts';
 import { TracedBus } from '../support/traced-bus.ts';
 import { until } from '../support/until.ts';
@@ -20,8 +22,10 @@ function suite(target: string, urlOf: (context: Mocha.Context) => Promise<string
   describe(`waybill trace: ${target}`, () => {
     let bus: TracedBus;
     let shop: TracedProcess;
+    let url: string | undefined;
     before(async function () {
-      bus = await TracedBus.start(await urlOf(this));
+      url = await urlOf(this);
+      bus = await TracedBus.start(url);
       shop = await bus.service('shop');
     });
     after(async () => {
@@ -119,6 +123,83 @@ shop.order.placed@1  <-
       await shop.ask({ do: 'request', type: 'pricing.quote@1', data: { sku: 'a' } });
       const text = await traced(await messageOf('request pricing.quote@1'), 'pricing, attempt 1', 'requested by');
       expect(shape(text)).to.include('├─ requested by shop\n│  └─ answered by').and.include('pricing, attempt 1  done');
+    });
+
+    it('says which routes filtered a message, inline and isolated', async () => {
+      await shop.ask({ do: 'publish', type: 'shop.order.placed@1', data: { id: 'h-5', lines: [] } });
+      const placed = await traced(await messageOf('publish shop.order.placed@1'), 'published by', 'route picks');
+      expect(shape(placed)).to.equal(
+        'shop.order.placed@1  <-\n├─ published by shop\n├─ route orders  filtered\n└─ route picks  filtered',
+      );
+      await shop.ask({ do: 'publish', type: 'shop.order.moved@1', data: { id: 'nowhere' } });
+      const moved = await traced(await messageOf('publish shop.order.moved@1'), 'published by', 'route moves');
+      expect(shape(moved)).to.equal('shop.order.moved@1  <-\n├─ published by shop\n└─ route moves  filtered');
+    });
+
+    it('says that nobody takes a message, and where it waits', async () => {
+      await shop.ask({ do: 'publish', type: 'shop.cart.left@1', data: { id: 'h-6' } });
+      const id = await messageOf('publish shop.cart.left@1');
+      const left = await traced(id, 'published by', 'parking lot');
+      expect(shape(left)).to.equal(
+        `
+shop.cart.left@1  <-
+├─ published by shop
+├─ nobody takes shop.cart.left@1
+└─ waits in the parking lot: waybill dead show ... --parked`.trim(),
+      );
+      const [, letter = ''] = /dead show (\S+)/.exec(left) ?? [];
+      expect(await bus.waybill('dead', 'show', '--parked', letter)).to.include(id);
+      await bus.waybill('dead', 'discard', '--parked', '--yes');
+      expect(shape(await traced(id, 'discarded by'))).to.match(/nobody takes shop\.cart\.left@1$/);
+    });
+
+    it('says where a message may wait, and why', async () => {
+      await shop.ask({ do: 'publish', type: 'shop.cart.kept@1', data: { id: 'h-7' } });
+      const id = await messageOf('publish shop.cart.kept@1');
+      const about = url === undefined ? '' : 'about ';
+      const waits = await traced(id, 'published by', 'no delivery');
+      expect(shape(waits)).to.match(
+        new RegExp(`└─ no delivery at crm on record: nobody takes from it, ${about}1 message waits there$`),
+      );
+      await bus.waybill('pause', 'crm', '--reason', 'moving');
+      const paused = JSON.parse(await bus.waybill('trace', id, '--json')) as { paths: { unseen: { now: object }[] }[] };
+      expect(paused.paths[0]?.unseen).to.have.length(1);
+      expect(paused.paths[0]?.unseen[0]).to.include({ endpoint: 'crm', plain: false });
+      expect(paused.paths[0]?.unseen[0]?.now).to.include({ waiting: 1, inHand: 0, exact: url === undefined });
+      expect(await bus.waybill('trace', id)).to.match(/crm on record: paused by .*: moving, .*1 message waits there/);
+    });
+
+    it('takes the beginning of an id, and lists what begins alike', async () => {
+      await shop.ask({ do: 'publish', type: 'shop.cart.kept@1', data: { id: 'h-8' } });
+      const id = await messageOf('publish shop.cart.kept@1');
+      await traced(id, 'published by');
+      expect(await bus.waybill('trace', id.slice(0, 8))).to.equal(await bus.waybill('trace', id));
+      const short = await bus.waybill('trace', id.slice(0, 7)).catch(String);
+      expect(short).to.include('there is no record').and.include('8 characters');
+      await using host = await openBus({ config: bus.folder.path, log: testLog });
+      const made = { at: Date.now(), took: 1, operation: 'publish', by: 'shop', process: 'here 1' } as const;
+      const alike = ['alike-00-1', 'alike-00-2'].map((message) => {
+        return { ...made, message, type: 'shop.cart.kept@1', conversation: message } as const;
+      });
+      await host.transport.record(alike);
+      await traced('alike-00-2', 'alike-00-2  <-');
+      const several = await bus.waybill('trace', 'alike-00').catch(String);
+      expect(several)
+        .to.include('2 messages on record have an id that begins with alike-00')
+        .and.match(/alike-00-1\n\s+alike-00-2/);
+    });
+
+    it('says why it knows no more of a message that others name', async () => {
+      await using host = await openBus({ config: bus.folder.path, log: testLog });
+      await host.transport.record([
+        {
+          ...{ at: Date.now(), took: 1, operation: 'publish', by: 'shop', process: 'here 1', cause: 'before' },
+          ...{ message: 'after-it', type: 'shop.cart.left@1', conversation: 'before' },
+        },
+      ]);
+      expect(shape(await traced('after-it', 'published by'))).to.match(
+        /^a message {2}before {2}\(not on record itself/,
+      );
     });
 
     it('says that there is none of a message that nobody knows', async () => {

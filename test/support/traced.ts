@@ -15,19 +15,21 @@ const LINES = {
 /**
  * The way of an order, as traces show it: an inline route maps it for oms, which accepts it, and mail hears of that; another one splits
  * it into picks for the warehouse; a third gathers what was picked for finance. Pricing answers requests, and a client without the
- * SDK sends orders to the gateway.
+ * SDK sends orders to the gateway. The crm takes carts that are kept, and is away; nobody takes those that are left.
  */
 export async function writeTraced(folder: string, options: { bus: string; transport: string }): Promise<void> {
   const files: Readonly<Record<string, string>> = {
     'waybill.yaml': `bus: ${options.bus}
 transport: ${options.transport}
 ${options.transport.startsWith('amqp') ? 'store: embedded:.store\n' : ''}services:
-  shop: { publishes: [shop.order.placed@1, shop.order.moved@1, pricing.quote@1, warehouse.item.picked@1] }
+  shop:
+    publishes: [shop.order.placed@1, shop.order.moved@1, pricing.quote@1, warehouse.item.picked@1, shop.cart.kept@1, shop.cart.left@1]
   oms: { receives: [oms.order.create@1], publishes: [oms.order.accepted@1] }
   mail: { receives: [oms.order.accepted@1], retry: { attempts: 3, delay: 20ms, factor: 1, max: 20ms } }
   warehouse: { receives: [warehouse.item.pick@1] }
   finance: { receives: [finance.pick.summary@1] }
   pricing: { receives: [pricing.quote@1] }
+  crm: { receives: [shop.cart.kept@1] }
   legacy: { publishes: [shop.order.placed@1], client: plain }
 sources:
   # Nobody listens there.
@@ -52,6 +54,8 @@ sources:
     }),
     'schemas/pricing/quote.v1.json': schema({ sku: TEXT }, ['sku'], { 'x-key': '/sku', 'x-reply': 'pricing.quoted@1' }),
     'schemas/pricing/quoted.v1.json': schema({ price: NUMBER }, ['price']),
+    'schemas/shop/cart.kept.v1.json': schema({ id: TEXT }, ['id'], { 'x-key': '/id' }),
+    'schemas/shop/cart.left.v1.json': schema({ id: TEXT }, ['id'], { 'x-key': '/id' }),
     'routes/orders.yaml': `from: shop.order.placed@1
 when: size(data.lines) > 0
 steps:
@@ -60,6 +64,7 @@ to: oms
 `,
     'routes/accepted.yaml': 'from: oms.order.accepted@1\nto: mail\n',
     'routes/picks.yaml': `from: shop.order.placed@1
+when: size(data.lines) > 0
 steps:
   - split: { each: data.lines, as: line }
   - map: { to: warehouse.item.pick@1, set: { sku: vars.line.sku } }
@@ -72,11 +77,13 @@ steps:
 to: finance
 `,
     'routes/moves.yaml': `from: shop.order.moved@1
+when: data.id != "nowhere"
 steps:
   - enrich: { source: geo, key: data.id, as: place }
   - map: { to: oms.order.create@1, set: { orderId: data.id } }
 to: oms
 `,
+    'routes/carts.yaml': 'from: shop.cart.kept@1\nto: crm\n',
     'routes/quotes.yaml': 'from: pricing.quote@1\nto: pricing\n',
   };
   for (const [name, text] of Object.entries(files)) {

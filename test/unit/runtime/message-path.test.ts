@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { HistoryRecord } from '../../../src/ports/history.ts';
-import { conversationsOf, type MessagePath, pathsOf } from '../../../src/runtime/message-path.ts';
+import { conversationsOf, type MessagePath, messagesLike, pathsOf } from '../../../src/runtime/message-path.ts';
 
 const record = (
   message: string,
@@ -64,6 +64,18 @@ describe('the path of a message', () => {
     expect(found.map(({ message }) => message)).to.deep.equal(['a', 'b']);
     expect(pathsOf('a', found).map(({ message }) => message)).to.deep.equal(['a', 'b']);
     expect(await conversationsOf('nobody', read)).to.deep.equal([]);
+  });
+
+  it('is found by the beginning of any id on record', async () => {
+    const records = [
+      record('abc-1', { operation: 'route', by: 'orders', at: 1, cause: 'abc-2', joined: ['abc-3', 'x-abc'] }),
+      record('x', { operation: 'route', by: 'orders', at: 1, results: [result('abc-4'), result('ab')] }),
+    ];
+    const read = (take: (of: readonly HistoryRecord[]) => void): Promise<void> => {
+      take(records);
+      return Promise.resolve();
+    };
+    expect(await messagesLike('abc-', read)).to.have.members(['abc-1', 'abc-2', 'abc-3', 'abc-4']);
   });
 
   it('ends by itself where messages cause each other in a circle, and is cut where they go on for ever', () => {
