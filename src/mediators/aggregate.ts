@@ -226,7 +226,7 @@ function bringBack(groups: Groups, tag: unknown, moment: Moment, rules: Rules): 
 }
 
 function ended(
-  { done }: Groups,
+  { group: open, done }: Groups,
   group: Group,
   { nowMs }: Moment,
   { rememberMs }: Rules,
@@ -234,7 +234,9 @@ function ended(
 ): Transition {
   const ids = [...(done?.ids ?? []), ...group.ids].slice(-LIMIT_OF_IDS);
   const remembered: Done = { ids, untilMs: nowMs + rememberMs };
-  return kept({ done: remembered }, emits);
+  // Of one that expired, and is redriven when another has come to be, that other goes on gathering.
+  const another = open !== undefined && (open.id !== group.id || open.untilMs !== group.untilMs);
+  return kept({ ...(another && { group: open }), done: remembered }, emits);
 }
 
 function kept(groups: Groups, emits: readonly RouteMessage[]): Transition {

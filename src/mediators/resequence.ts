@@ -81,13 +81,15 @@ type Early = readonly [number: number, message: KeptMessage];
 interface Sequence {
   /** The number that goes on next. */
   readonly next: number;
+  /** Until when it is waited for; a timer that comes before is that of an earlier wait for it. @unit milliseconds since the Unix epoch */
+  readonly untilMs?: number;
   /** What came before its turn, by number. */
   readonly early: readonly Early[];
   /** Numbers that were not waited for any longer, and did not come yet: from, to. The latest last. */
   readonly skipped: readonly (readonly [number, number])[];
 }
 
-/** Most gaps that are remembered. Of older ones a message that comes late is taken for a repeated one. */
+/** Most gaps that are remembered apart. Beyond that the oldest are one: what is repeated from between them is taken for late. */
 const MOST_GAPS = 100;
 
 /** `resequence: { by: data.storeId, sequence: data.number, timeout: 30s }` */
@@ -107,8 +109,9 @@ export const resequence: Mediator = {
         const { timer } = moment;
         if (timer === undefined) return take(sequence, message, moment, rules);
         if (timer.name === 'gap') return bringBack(sequence, timer.tag, moment, rules);
-        // Set when it began to wait for this number.
-        if (sequence.early.length === 0 || sequence.next !== timer.tag) return keep(sequence, [], moment, rules);
+        // Set when it began to wait for this number; it may have begun anew since.
+        const { early, next, untilMs = timer.atMs } = sequence;
+        if (early.length === 0 || next !== timer.tag || timer.atMs < untilMs) return keep(sequence, [], moment, rules);
         return giveUpOnGap(sequence, moment, rules);
       },
     };
@@ -128,10 +131,9 @@ function rulesOf(options: Static<typeof ResequenceOptions>, scope: StepScope): R
 
 function take(sequence: Sequence, message: RouteMessage, moment: Moment, rules: Rules): Transition {
   const number = numberOf(message, rules);
-  if (number < sequence.next) return comeLate(sequence, number, message, moment, rules);
+  if (number < sequence.next) return comeLate(sequence, [[number, message]], moment, rules);
   if (number > sequence.next) return wait(sequence, number, message, moment, rules);
-  const { released, rest } = release({ ...sequence, next: number + 1 }, moment);
-  return goOn(sequence, rest, [message, ...released], moment, rules);
+  return goOn(sequence, { ...sequence, next: number + 1 }, moment, rules, [message]);
 }
 
 /** @throws WB_MESSAGE_INVALID */
@@ -144,18 +146,24 @@ function numberOf(message: RouteMessage, { sequence, first }: Rules): number {
   );
 }
 
-function comeLate(sequence: Sequence, number: number, message: RouteMessage, moment: Moment, rules: Rules): Transition {
-  if (!sequence.skipped.some(([from, to]) => number >= from && number <= to))
-    return { ...keep(sequence, [], moment, rules), outcome: 'duplicate' };
+/** Messages whose turn has passed, or that are there already. */
+function comeLate(
+  sequence: Sequence,
+  passed: readonly (readonly [number: number, message: RouteMessage])[],
+  moment: Moment,
+  rules: Rules,
+): Transition {
+  const late = passed.filter(([number]) => sequence.skipped.some(([from, to]) => number >= from && number <= to));
+  const [first] = late;
+  if (first === undefined) return { ...keep(sequence, [], moment, rules), outcome: 'duplicate' };
   if (rules.late === 'dead') {
-    throw new WaybillError('WB_SEQUENCE_LATE', `number ${String(number)} came after those behind it had gone on`, {
+    throw new WaybillError('WB_SEQUENCE_LATE', `number ${String(first[0])} came after those behind it had gone on`, {
       fix: 'Write late: pass and redrive, or discard it.',
     });
   }
-  const rest = { ...sequence, skipped: sequence.skipped.flatMap((gap) => without(gap, number)) };
-  return rules.late === 'pass'
-    ? keep(rest, [message], moment, rules)
-    : { ...keep(rest, [], moment, rules), outcome: 'filtered' };
+  const skipped = late.reduce((gaps, [number]) => gaps.flatMap((gap) => without(gap, number)), sequence.skipped);
+  const emits = rules.late === 'pass' ? late.map(([, message]) => message) : [];
+  return { ...keep({ ...sequence, skipped: remembered(skipped) }, emits, moment, rules), outcome: 'filtered' };
 }
 
 function wait(sequence: Sequence, number: number, message: RouteMessage, moment: Moment, rules: Rules): Transition {
@@ -163,8 +171,7 @@ function wait(sequence: Sequence, number: number, message: RouteMessage, moment:
     return { ...keep(sequence, [], moment, rules), outcome: 'duplicate' };
   const grown = { ...sequence, early: sorted([...sequence.early, [number, moment.keep(message)]]) };
   if (grown.early.length > rules.max) return giveUpOnGap(grown, moment, rules);
-  const begins = sequence.early.length === 0;
-  return { ...keep(grown, [], moment, rules), ...(begins && { timers: [patience(grown, moment, rules)] }) };
+  return goOn(sequence, grown, moment, rules);
 }
 
 /** Those that wait go on, or are given up. */
@@ -176,63 +183,59 @@ function giveUpOnGap(sequence: Sequence, moment: Moment, rules: Rules): Transiti
     const timers = [{ name: 'gap', atMs: moment.nowMs, tag: { missing: sequence.next, early: sequence.early } }];
     return { ...keep({ ...sequence, early: [] }, [], moment, rules), timers };
   }
-  const skipped = [...sequence.skipped, [sequence.next, first[0] - 1] as const].slice(-MOST_GAPS);
-  const { released, rest } = release({ ...sequence, skipped, next: first[0] }, moment);
-  return goOn(sequence, rest, released, moment, rules);
+  const skipped = remembered([...sequence.skipped, [sequence.next, first[0] - 1]]);
+  return goOn(sequence, { ...sequence, skipped, next: first[0] }, moment, rules);
 }
 
 /**
  * Messages that waited in vain: a dead letter. When that is redriven, and the one that was missing has come, they go on; else they
- * are given up again.
+ * are given up again. Those whose turn has passed meanwhile are late or repeated, as any: where they are not all, they are a message
+ * of their own, for what becomes of them is told of a whole message, and a dead letter holds none that may go on.
  */
 function bringBack(sequence: Sequence, tag: unknown, moment: Moment, rules: Rules): Transition {
   if (!isGap(tag)) throw new WaybillError('WB_STATE_OUTDATED', 'the timer holds no messages');
-  if (rules.onGap === 'dead' && sequence.next === tag.missing) {
-    throw new WaybillError('WB_SEQUENCE_GAP', `number ${String(tag.missing)} did not come in time`, {
+  const { missing, early } = tag;
+  if (rules.onGap === 'dead' && sequence.next === missing) {
+    throw new WaybillError('WB_SEQUENCE_GAP', `number ${String(missing)} did not come in time`, {
       fix: 'Send it and redrive this, or write onGap: skip and redrive.',
     });
   }
   const known = new Set(sequence.early.map(([number]) => number));
-  const joining = tag.early.filter(([number]) => number >= sequence.next && !known.has(number));
-  const joined = { ...sequence, early: sorted([...sequence.early, ...joining]) };
-  if (rules.onGap === 'skip') return giveUpOnGap(joined, moment, rules);
-  const { released, rest } = release(joined, moment);
-  return goOn(sequence, rest, released, moment, rules);
+  const isPast = ([number]: Early): boolean => number < sequence.next || known.has(number);
+  const passed = early.filter(isPast);
+  if (passed.length === early.length) {
+    const restored = passed.map(([number, kept]) => [number, moment.restore(kept)] as const);
+    return comeLate(sequence, restored, moment, rules);
+  }
+  const joined = { ...sequence, early: sorted([...sequence.early, ...early.filter((each) => !isPast(each))]) };
+  const gone = sequence.next === missing ? giveUpOnGap(joined, moment, rules) : goOn(sequence, joined, moment, rules);
+  if (passed.length === 0) return gone;
+  const apart = { name: 'gap', atMs: moment.nowMs, tag: { missing, early: passed } };
+  return { ...gone, timers: [apart, ...(gone.timers ?? [])] };
 }
 
-/** Waits anew where what went on has left others that wait, for another number now. */
+/** Those whose turn has come go on, after `emits`. Waits anew where that leaves others that wait, for another number now. */
 function goOn(
   before: Sequence,
   after: Sequence,
-  emits: readonly RouteMessage[],
   moment: Moment,
   rules: Rules,
+  emits: readonly RouteMessage[] = [],
 ): Transition {
-  const anew = after.early.length > 0 && (after.next !== before.next || before.early.length === 0);
-  return { ...keep(after, emits, moment, rules), ...(anew && { timers: [patience(after, moment, rules)] }) };
-}
-
-function patience(
-  { next }: Sequence,
-  { nowMs }: Moment,
-  { timeoutMs }: Rules,
-): { name: string; atMs: number; tag: number } {
-  return { name: 'patience', atMs: nowMs + timeoutMs, tag: next };
-}
-
-/** Those whose turn has come. */
-function release(
-  sequence: Sequence,
-  moment: Moment,
-): { readonly released: readonly RouteMessage[]; readonly rest: Sequence } {
-  let { next } = sequence;
+  let { next } = after;
   const released: RouteMessage[] = [];
-  for (const [number, kept] of sequence.early) {
+  for (const [number, kept] of after.early) {
     if (number !== next) break;
     released.push(moment.restore(kept));
     next += 1;
   }
-  return { released, rest: { ...sequence, next, early: sequence.early.slice(released.length) } };
+  const rest = { ...after, next, early: after.early.slice(released.length) };
+  const gone = [...emits, ...released];
+  const anew = rest.early.length > 0 && (next !== before.next || before.early.length === 0);
+  if (!anew) return keep(rest, gone, moment, rules);
+  const untilMs = moment.nowMs + rules.timeoutMs;
+  const timers = [{ name: 'patience', atMs: untilMs, tag: next }];
+  return { ...keep({ ...rest, untilMs }, gone, moment, rules), timers };
 }
 
 function keep(sequence: Sequence, emits: readonly RouteMessage[], { nowMs }: Moment, { forgetMs }: Rules): Transition {
@@ -242,6 +245,15 @@ function keep(sequence: Sequence, emits: readonly RouteMessage[], { nowMs }: Mom
 
 function sorted(early: readonly Early[]): readonly Early[] {
   return [...early].sort(([a], [b]) => a - b);
+}
+
+/** No number is forgotten to have been skipped: its message would be dropped as a repeated one. */
+function remembered(skipped: Sequence['skipped']): Sequence['skipped'] {
+  const [oldest] = skipped;
+  const over = skipped.length - MOST_GAPS;
+  const last = skipped[over];
+  if (over <= 0 || oldest === undefined || last === undefined) return skipped;
+  return [[oldest[0], last[1]], ...skipped.slice(over + 1)];
 }
 
 function without([from, to]: readonly [number, number], number: number): readonly (readonly [number, number])[] {

@@ -1,4 +1,4 @@
-import { WaybillError } from '../errors.ts';
+import { type ErrorCode, WaybillError } from '../errors.ts';
 import { derivedId, type EncodedMessage, type TypeRef, typeRef } from '../message.ts';
 import type { StepTimer } from '../ports/mediator.ts';
 import type { Address, Outgoing } from '../ports/transport.ts';
@@ -26,6 +26,11 @@ export interface Continuation {
   /** Without a timer it goes on after the step, or comes to it again. */
   readonly message?: Kept;
   readonly again?: true;
+  /**
+   * Why its message failed when a step let it go with others. It fails of that when it comes, whatever others have done meanwhile; only
+   * a person has it tried again.
+   */
+  readonly failed?: { readonly code: ErrorCode; readonly error: string };
   /** Nothing happens before. @unit milliseconds since the Unix epoch */
   readonly atMs: number;
 }

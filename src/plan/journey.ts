@@ -5,6 +5,7 @@ import { failureOf, type Linked, type Span } from '../ports/tracing.ts';
 import type { Outgoing } from '../ports/transport.ts';
 import { failed, isPure, madeOf, runStep, transitOf } from './chain.ts';
 import type { Continuation } from './continuation.ts';
+import { deathOf } from './end.ts';
 import { type Entry, leaveRoute } from './entry.ts';
 import type { FlowStep } from './flow.ts';
 import { Interrupt } from './interrupt.ts';
@@ -44,9 +45,9 @@ export interface JourneyOptions {
  *
  * Of one that fails alone all is taken back that it did after the step, and it waits there in a continuation of its own, which is sent
  * with the results of the others and settled in one transaction with the state. So it is in the state or on its way, never both and
- * never neither. Its delivery fails by itself, as what the message had come as; redriven, it goes on after the step. What may heal is
- * thrown, whoever it befalls: the attempt is made again as a whole, for a message that waited to heal would be overtaken by those
- * behind it.
+ * never neither. Its delivery fails by itself, of what it failed of then and as what the message had come as: others have passed since,
+ * so only a person has it tried again. Redriven, it goes on after the step. What may heal is thrown, whoever it befalls: the attempt is
+ * made again as a whole, for a message that waited to heal would be overtaken by those behind it.
  */
 export class Journey {
   /** Timers and messages that go on later. */
@@ -143,7 +144,7 @@ export class Journey {
       } catch (thrown) {
         if (mayHeal(thrown)) throw thrown;
         for (const each of undo) each();
-        this.postponed.after(at, entry, message, AT_ONCE);
+        this.postponed.failed(at, entry, message, deathOf(thrown, entry.route));
       }
     }
     return sends;
@@ -239,7 +240,7 @@ export class Journey {
       if (carried === undefined) this.postponed.timer(entry, cause, continuation);
       else this.postponed.message(entry, cause, { ...continuation, message: this.#keep(cause, entry, id) });
     }
-    if (next.emits.length === 0 && timer === undefined) this.absorbed ??= next.outcome ?? 'merged';
+    if (next.emits.length === 0) this.absorbed ??= next.outcome ?? (timer === undefined ? 'merged' : undefined);
     const emits = next.emits.map(transitOf);
     if (timer !== undefined && emits.some((each) => each.input === message.input && !each.rewritten)) {
       throw new WaybillError('WB_STEP_FAILED', 'it let the timer itself go on, which has no data');

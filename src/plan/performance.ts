@@ -1,3 +1,4 @@
+import { WaybillError } from '../errors.ts';
 import { type EncodedMessage, typeRef } from '../message.ts';
 import { failureOf, type Span } from '../ports/tracing.ts';
 import type { Outgoing } from '../ports/transport.ts';
@@ -44,14 +45,17 @@ export class Performance {
     const continuation = readContinuation(message);
     const { made, span } = await this.#attempt(entry.route, message, async (journey) => {
       if (await journey.early(continuation, message, entry)) return [];
-      if (continuation.timer === undefined) return journey.resume(continuation);
+      const { failed, timer: set } = continuation;
+      if (failed !== undefined && this.#work.redriven !== true) throw new WaybillError(failed.code, failed.error);
+      if (set === undefined) return journey.resume(continuation);
       const own = this.#taking.entries.get(continuation.take) ?? entry;
       const timer = Transit.of(message, this.#taking.surroundings);
       return journey.fire(own, timer, continuation);
     });
     const end = this.#tracked(endOf(entry, transit, made), message, span);
     // A timer with nothing to do has done its work.
-    const idle = continuation.timer !== undefined && !('death' in made) && made.sends.length === 0;
+    const idle =
+      continuation.timer !== undefined && !('death' in made) && made.sends.length === 0 && made.absorbed === undefined;
     return idle ? { ...conclude([{ ...end, counts: [] }], []), filtered: false } : conclude([end], []);
   }
 

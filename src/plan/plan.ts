@@ -97,6 +97,8 @@ export interface ProgramWork extends Omit<StepWork, 'id' | 'request' | 'resource
   readonly graceMs: number;
   /** Where somebody listens. */
   readonly tracing?: Tracing;
+  /** A person has sent it again. @default false */
+  readonly redriven?: boolean;
 }
 
 /** The states that one attempt sees and makes. */

@@ -1,6 +1,6 @@
 import type { EncodedMessage } from '../message.ts';
 import { LONGEST_DELAY } from '../ports/delay.ts';
-import type { Outgoing } from '../ports/transport.ts';
+import type { Death, Outgoing } from '../ports/transport.ts';
 import { type Continuation, continueAgain, continueLater, makerOf } from './continuation.ts';
 import type { Entry } from './entry.ts';
 import { keep } from './kept.ts';
@@ -27,15 +27,24 @@ export class Postponed {
 
   /** The message goes on after the step at `index`, not before `atMs`. */
   after(index: number, entry: Entry, message: Transit, atMs: number): void {
+    this.message(entry, message, this.#continuation(index, entry, message, atMs));
+  }
+
+  /** The message has failed: by a delivery of its own it fails alone. Redriven, it goes on after the step at `index`. */
+  failed(index: number, entry: Entry, message: Transit, death: Death): void {
+    const { code, error } = death;
+    this.message(entry, message, { ...this.#continuation(index, entry, message, 0), failed: { code, error } });
+  }
+
+  #continuation(index: number, entry: Entry, message: Transit, atMs: number): Continuation {
     const { steps, end } = entry.flow;
-    const kept = keep(message, steps[index + 1]?.type ?? end.ref);
-    this.message(entry, message, {
+    return {
       step: steps[index]?.id ?? '',
       take: refOf(message),
       key: '',
-      message: kept,
+      message: keep(message, steps[index + 1]?.type ?? end.ref),
       atMs,
-    });
+    };
   }
 
   message(entry: Entry, cause: Transit, continuation: Continuation): void {

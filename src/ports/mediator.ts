@@ -285,7 +285,7 @@ export interface Transition {
   readonly emits: readonly RouteMessage[];
   /** A timer of a name replaces nothing: one that is no longer wanted is to be told by the state when it comes. */
   readonly timers?: readonly StepTimer[];
-  /** What became of the message when nothing is emitted, and no timer carries it. @default 'merged' */
+  /** What became of the message, or of what its timer held, when nothing is emitted, and no timer carries it. @default 'merged', of a timer nothing */
   readonly outcome?: 'merged' | 'duplicate' | 'filtered';
 }
 

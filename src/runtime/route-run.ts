@@ -59,8 +59,12 @@ export class RouteRun {
     return this.#later;
   }
 
-  /** What one message causes; what goes to the route itself is under `later` then. @throws what is retryable */
-  async take(message: EncodedMessage): Promise<ProgramResult> {
+  /**
+   * What one message causes; what goes to the route itself is under `later` then.
+   * @param redriven it is a dead letter that a person sends again
+   * @throws what is retryable
+   */
+  async take(message: EncodedMessage, redriven = false): Promise<ProgramResult> {
     const { plan, endpoint, tables } = this.#options;
     const program = plan.program(endpoint, tables);
     if (program === undefined) throw new Error(`${endpoint} is no endpoint of the plan`);
@@ -68,7 +72,7 @@ export class RouteRun {
     this.memory.nowMs = this.nowMs;
     let result: ProgramResult;
     try {
-      result = await program.perform(message, this.#work(states));
+      result = await program.perform(message, this.#work(states, redriven));
       const end = result.deaths.length > 0 ? undefined : await states.end(result.sends);
       if (end?.outcome === 'moved') throw new Error('nobody else changes these states');
       if (end?.unit !== undefined) this.memory.write(end.unit);
@@ -103,8 +107,9 @@ export class RouteRun {
     return came;
   }
 
-  #work(states: ProgramWork['states']): ProgramWork {
+  #work(states: ProgramWork['states'], redriven: boolean): ProgramWork {
     return {
+      redriven,
       signal: this.#lease.signal,
       attempt: 1,
       resources: this.#options.resources,

@@ -303,6 +303,7 @@ export class Router {
         return attempting.signal;
       },
       attempt: attempting.attempt,
+      redriven: attempting.delivery.route !== undefined,
       resources: this.#requests.resources,
       states,
       graceMs: GRACE_MS[transport.kind],

@@ -91,6 +91,11 @@ export class RouteRun {
     return this.#note(message, await this.#run.take(message));
   }
 
+  /** As `take`, of a dead letter that a person sends again. */
+  async redrive(message: EncodedMessage): Promise<Handled> {
+    return this.#note(message, await this.#run.take(message, true));
+  }
+
   /** Time goes on, and what comes due meanwhile is handled, one after the other. Resolves to what left the route, and who died. */
   async advance(ms: number): Promise<readonly string[]> {
     const came = await this.#run.advance(ms);

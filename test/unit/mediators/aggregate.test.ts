@@ -116,9 +116,9 @@ describe('aggregate', () => {
       expect(await run.advance(60_000)).to.deep.equal([EXPIRED]);
       const [letter] = run.dead;
       if (letter === undefined) throw new Error('no letter');
-      expect((await run.take(letter.message)).dead).to.contain('WB_AGGREGATE_EXPIRED');
+      expect((await run.redrive(letter.message)).dead).to.contain('WB_AGGREGATE_EXPIRED');
       await takeAll(run, ['c']);
-      expect((await run.take(letter.message)).sent).to.deep.equal([report('c', 'a', 'b')]);
+      expect((await run.redrive(letter.message)).sent).to.deep.equal([report('c', 'a', 'b')]);
     });
 
     it('goes on with the members it has, where that is wanted', async () => {
@@ -134,7 +134,19 @@ describe('aggregate', () => {
       const [letter] = run.dead;
       if (letter === undefined) throw new Error('no letter');
       const mended = runOf(by('size: 3, timeout: 1m, onTimeout: complete'), '', { after: run });
-      expect((await mended.take(letter.message)).sent).to.deep.equal([report('a', 'b')]);
+      expect((await mended.redrive(letter.message)).sent).to.deep.equal([report('a', 'b')]);
+    });
+
+    it('goes on without taking with it the group that came to be meanwhile', async () => {
+      const run = runOf(by('size: 3, timeout: 1m'));
+      await takeAll(run, ['a', 'b']);
+      await run.advance(60_000);
+      await takeAll(run, ['c']);
+      const [letter] = run.dead;
+      if (letter === undefined) throw new Error('no letter');
+      const mended = runOf(by('size: 3, timeout: 1m, onTimeout: complete'), '', { after: run });
+      expect((await mended.redrive(letter.message)).sent).to.deep.equal([report('a', 'b')]);
+      expect(await mended.advance(60_000)).to.deep.equal([report('c')]);
     });
 
     it('ends when it is full, by members or by bytes', async () => {

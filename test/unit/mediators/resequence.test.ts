@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
+import type { EncodedMessage } from '../../../src/message.ts';
 import { RouteRun } from '../../support/route-run.ts';
 import { faultsOf, idsSent, item, planOfSteps, runOf } from '../../support/step-run.ts';
 
@@ -100,9 +101,9 @@ describe('resequence', () => {
       ]);
       const [letter] = run.dead;
       if (letter === undefined) throw new Error('no letter');
-      expect((await run.take(letter.message)).dead).to.contain('WB_SEQUENCE_GAP');
+      expect((await run.redrive(letter.message)).dead).to.contain('WB_SEQUENCE_GAP');
       expect(await take(run, 5, 2)).to.equal(' | 2');
-      expect(idsSent((await run.take(letter.message)).sent)).to.equal('3, 4, 5');
+      expect(idsSent((await run.redrive(letter.message)).sent)).to.equal('3, 4, 5');
     });
 
     it('go on with a redriven letter once that is wanted', async () => {
@@ -112,8 +113,100 @@ describe('resequence', () => {
       const [letter] = run.dead;
       if (letter === undefined) throw new Error('no letter');
       const mended = runOf(steps(''), '', { after: run });
-      expect(idsSent((await mended.take(letter.message)).sent)).to.equal('3');
+      expect(idsSent((await mended.redrive(letter.message)).sent)).to.equal('3');
     });
+  });
+
+  describe('a redriven letter of messages whose turn has passed meanwhile', () => {
+    /** 3, 4 and 7 waited for 2 in vain; then 8 came, and those before it were not waited for. */
+    const passed = async (late: string): Promise<{ run: RouteRun; letter: EncodedMessage }> => {
+      const before = runOf(steps(', onGap: dead'));
+      await take(before, 1, 3, 4, 7);
+      await before.advance(30_000);
+      const [letter] = before.dead;
+      if (letter === undefined) throw new Error('no letter');
+      const run = runOf(steps(`, late: ${late}`), '', { after: before });
+      await take(run, 6);
+      expect(idsSent(await run.advance(30_000))).to.equal('6');
+      return { run, letter: letter.message };
+    };
+
+    it('lets those go on whose turn it is, and is a dead letter of the others', async () => {
+      const { run, letter } = await passed('dead');
+      expect(idsSent((await run.redrive(letter)).sent)).to.equal('7');
+      const LATE = 'WB_SEQUENCE_LATE step 1 (resequence): number 3 came after those behind it had gone on';
+      expect(await run.advance(0)).to.deep.equal([`dead ${LATE}`]);
+      const [late] = run.dead;
+      if (late === undefined) throw new Error('no letter');
+      expect((await run.redrive(late.message)).dead).to.equal(LATE);
+      const mended = runOf(steps(', late: pass'), '', { after: run });
+      expect(idsSent((await mended.redrive(late.message)).sent)).to.equal('3, 4');
+      expect((await mended.redrive(late.message)).result).to.deep.include({ absorbed: 'duplicate', sends: [] });
+    });
+
+    it('lets all go on', async () => {
+      const { run, letter } = await passed('pass');
+      expect(idsSent((await run.redrive(letter)).sent)).to.equal('7');
+      expect(idsSent(await run.advance(0))).to.equal('3, 4');
+      expect(await take(run, 3, 5, 8)).to.equal(' | 5 | 8');
+    });
+
+    it('filters them out, and says so', async () => {
+      const { run, letter } = await passed('drop');
+      await run.redrive(letter);
+      const [{ message } = { message: letter }] = run.later;
+      expect((await run.take(message)).result).to.deep.include({ filtered: true, sends: [] });
+      expect((await run.take(nth(3))).result).to.deep.include({ absorbed: 'duplicate' });
+    });
+
+    it('tells what came again from what is late, and waits for what is still missing', async () => {
+      const run = runOf(steps(', onGap: dead'));
+      await take(run, 3, 6);
+      await run.advance(30_000);
+      const [letter] = run.dead;
+      if (letter === undefined) throw new Error('no letter');
+      await take(run, 1, 2, 3);
+      expect((await run.redrive(letter.message)).sent).to.deep.equal([]);
+      // 3 is a repeated one, and 6 waits for 4.
+      expect(await run.advance(0)).to.deep.equal([]);
+      expect(run.waits).to.deep.equal([30_000]);
+      expect(await take(run, 4, 5)).to.equal('4 | 5, 6');
+    });
+
+    it('gives up on no other gap than the one that it waited for', async () => {
+      const before = runOf(steps(', onGap: dead'));
+      await take(before, 1, 3);
+      await before.advance(30_000);
+      const [letter] = before.dead;
+      if (letter === undefined) throw new Error('no letter');
+      await take(before, 2, 3, 5);
+      const run = runOf(steps(''), '', { after: before });
+      expect((await run.redrive(letter.message)).result).to.deep.include({ absorbed: 'duplicate' });
+      expect(await take(run, 4)).to.equal('4, 5');
+    });
+  });
+
+  it('waits its whole time for a number that an earlier wait was for', async () => {
+    const run = runOf(steps(', max: 2, onGap: dead'));
+    await take(run, 1, 3, 4);
+    run.nowMs += 20_000;
+    // Too many wait: they are a letter, and the timer of their wait is still on its way.
+    await take(run, 5);
+    expect(await run.advance(0)).to.have.length(1);
+    await take(run, 6);
+    expect(await run.advance(29_999)).to.deep.equal([]);
+    expect(await run.advance(1)).to.deep.equal([
+      'dead WB_SEQUENCE_GAP step 1 (resequence): number 2 did not come in time',
+    ]);
+  });
+
+  it('takes no message for a repeated one because many gaps came after it', async () => {
+    const run = runOf(steps(', late: pass'));
+    for (let number = 2; number <= 240; number += 2) {
+      await take(run, number);
+      await run.advance(30_000);
+    }
+    expect(await take(run, 1, 41, 39, 239, 239)).to.equal('1 | 41 | 39 | 239 | ');
   });
 
   describe('one that fails later, when it goes on with others', () => {
@@ -136,8 +229,40 @@ describe('resequence', () => {
       if (letter === undefined) throw new Error('no letter');
       expect(letter.message.envelope).to.include({ key: '3', causationId: '3' });
       const mended = runOf(failing.replace('number', 'size'), '', { after: run });
-      expect(idsSent((await mended.take(letter.message)).sent)).to.equal('3');
+      expect(idsSent((await mended.redrive(letter.message)).sent)).to.equal('3');
       expect(await take(mended, 6)).to.equal('6');
+    });
+
+    it('fails as it did then, whatever the others have done to what later steps remember', async () => {
+      const once = `
+- resequence: { by: "'s'", sequence: "data.?seq.orValue(0)", timeout: 30s }
+- dedupe: { by: "'same'", for: 1h }
+- map: { to: store.report@1, set: { id: data.id, count: "number(data.?note.orValue('1'))" } }`;
+      const run = runOf(once);
+      await take(run, 2);
+      await run.take(nth(1, bad));
+      // The other one has passed since: tried again, this one would be its duplicate.
+      expect((await run.advance(0)).map((each) => each.split(' ').slice(0, 2).join(' '))).to.deep.equal([
+        'dead WB_EXPRESSION_FAILED',
+      ]);
+    });
+
+    it('fails as it did also when it is delivered again, and under another plan', async () => {
+      const run = runOf(failing);
+      await run.take(nth(2, bad));
+      await take(run, 1);
+      const [{ message } = { message: nth(0) }] = run.later;
+      const mended = runOf(failing.replace('number', 'size'), '', { after: run });
+      const without = runOf(failing.slice(failing.indexOf('- map')), 'isolate: true', { after: run });
+      for (const each of [run, run, mended, without]) {
+        const { dead, sent } = await each.take(message);
+        expect(dead).to.match(/^WB_EXPRESSION_FAILED step 2 \(map\): /);
+        expect(sent).to.deep.equal([]);
+      }
+      // A person has it tried again: where its step is gone nobody knows from where on.
+      expect((await run.redrive(message)).dead).to.contain('WB_EXPRESSION_FAILED');
+      expect((await without.redrive(message)).dead).to.contain('WB_STATE_OUTDATED');
+      expect(idsSent((await mended.redrive(message)).sent)).to.equal('2');
     });
 
     it('also as the one whose turn it was', async () => {
