@@ -39,12 +39,15 @@ export class Lent implements RouteMessage {
   with(change: RouteMessageChange): Lent {
     const given: unknown = change;
     if (typeof given !== 'object' || given === null) throw rubbish('with() takes an object, such as { data }');
-    if ('data' in given && given.data === undefined) throw rubbish('with({ data }): data is undefined');
-    for (const [name, value] of Object.entries(change)) {
+    // Read once: what is checked is what is taken.
+    const own: RouteMessageChange = { ...given };
+    if ('data' in own && own.data === undefined) throw rubbish('with({ data }): data is undefined');
+    for (const [name, value] of Object.entries(own)) {
       const wrong = wrongChange(name, value);
-      if (wrong !== undefined) throw rubbish(`with({ ${name} }): ${wrong}`);
+      if (wrong !== undefined)
+        throw rubbish(`with({ ${name} }): ${wrong}`, wrong.includes(NO_TEXT) ? AS_TEXT : undefined);
     }
-    return new Lent(this.#message.with(change), this.changed || change.data !== undefined);
+    return new Lent(this.#message.with(own), this.changed || own.data !== undefined);
   }
 
   /** The message itself. @throws WB_PLUGIN_RESULT when it is none that was lent */
@@ -64,7 +67,7 @@ function wrongChange(name: string, value: unknown): string | undefined {
     case 'envelope':
       return isObject(value) ? wrongEnvelope(value) : 'envelope is no object';
     case 'key':
-      return isText(value) ? undefined : 'the key is no text, or empty';
+      return notText('the key', value);
     case 'notBeforeMs':
       return Number.isFinite(value) ? undefined : 'notBeforeMs is no number';
     case 'again':
@@ -78,6 +81,9 @@ function wrongChange(name: string, value: unknown): string | undefined {
   }
 }
 
+const NO_TEXT = 'is no text, but';
+const AS_TEXT = 'Make it text, as String(value) does, or leave it out.';
+
 const TEXTS: readonly string[] = ['id', 'source', 'type', 'time'];
 const PERHAPS: readonly string[] = [
   ...['subject', 'key', 'traceparent', 'tracestate', 'correlationId', 'causationId', 'expiryTime', 'replyTo'],
@@ -87,13 +93,14 @@ function wrongEnvelope(envelope: Readonly<Record<string, unknown>>): string | un
   for (const name of [...TEXTS, ...PERHAPS]) {
     const value = envelope[name];
     if (value === undefined && PERHAPS.includes(name)) continue;
-    if (!isText(value)) return `envelope.${name} is no text, or empty`;
+    const wrong = notText(`envelope.${name}`, value);
+    if (wrong !== undefined) return wrong;
   }
   if (!Number.isInteger(envelope['version'])) return 'envelope.version is no whole number';
   const { headers = {} } = envelope;
   if (!isObject(headers)) return 'envelope.headers is no object';
   for (const [name, value] of Object.entries(headers)) {
-    const wrong = headerNameFault(name) ?? (typeof value === 'string' ? undefined : `headers.${name} is no text`);
+    const wrong = headerNameFault(name) ?? (value === '' ? undefined : notText(`envelope.headers.${name}`, value));
     if (wrong !== undefined) return wrong;
   }
   return freezeJson(envelope, 'envelope');
@@ -113,8 +120,17 @@ export function isObject(value: unknown): value is Readonly<Record<string, unkno
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function isText(value: unknown): value is string {
-  return typeof value === 'string' && value !== '';
+/** What is wrong with an attribute that has to be text: what it is instead, and not its value, which may be sensitive. */
+function notText(what: string, value: unknown): string | undefined {
+  if (typeof value === 'string' && value !== '') return undefined;
+  return `${what} ${NO_TEXT} ${kindOf(value)}`;
+}
+
+function kindOf(value: unknown): string {
+  if (value === '') return 'empty';
+  if (value === undefined || value === null) return String(value);
+  if (Array.isArray(value)) return 'a list';
+  return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
 }
 
 function isExit(value: unknown): boolean {

@@ -149,12 +149,70 @@ describe('the guard around plugins', () => {
     const circle: Record<string, unknown> = {};
     circle['self'] = circle;
     expect(death((each) => each.with({ data: circle }))).to.contain('is nested without an end');
-    expect(death((each) => each.with({ key: '' }))).to.contain('with({ key }): the key is no text, or empty');
+    expect(death((each) => each.with({ key: '' }))).to.contain('with({ key }): the key is no text, but empty');
     expect(death((each) => each.with({ envelope: { ...each.envelope, headers: { 'Not One': 'x' } } }))).to.contain(
       "with({ envelope }): a header's name",
     );
     expect(death((each) => each.with({ exit: { id: 5 } } as never))).to.contain('exit is none that the scope made');
     expect(death((each) => each.with({ dat: {} } as never))).to.contain('there is nothing of that name to change');
+  });
+
+  it('refuses attributes and headers that are no text, whatever they are instead', () => {
+    const kinds: readonly (readonly [unknown, string])[] = [
+      [5, 'a number'],
+      [5n, 'a bigint'],
+      [null, 'null'],
+      [true, 'a boolean'],
+      [['a'], 'a list'],
+      [{ id: 'a' }, 'an object'],
+      [Symbol('a'), 'a symbol'],
+      [() => 'a', 'a function'],
+    ];
+    const perhaps = ['subject', 'key', 'traceparent', 'tracestate', 'correlationId', 'causationId', 'expiryTime'];
+    let made: object = {};
+    let thrown: unknown;
+    const router = plan(
+      geo(() => ({
+        run(each: RouteMessage) {
+          try {
+            return each.with(made);
+          } catch (error) {
+            thrown = error;
+            throw error;
+          }
+        },
+      })),
+    ).program('router');
+    for (const [value, kind] of kinds) {
+      const refuses = (what: string, change: object): void => {
+        made = change;
+        const [name] = Object.keys(change);
+        const wrong = `with({ ${String(name)} }): ${what} is no text, but ${kind}`;
+        expect(router?.run(INPUT).deaths).to.deep.include({
+          code: 'WB_PLUGIN_RESULT',
+          error: `${WHO}: ${wrong}`,
+          attempts: [],
+          route: 'r',
+        });
+        expect(thrown).to.include({
+          message: wrong,
+          retryable: false,
+          fix: 'Make it text, as String(value) does, or leave it out.',
+        });
+      };
+      refuses('the key', { key: value });
+      for (const name of ['id', 'source', 'type', 'time', ...perhaps, 'replyTo'])
+        refuses(`envelope.${name}`, { envelope: { ...INPUT.envelope, [name]: value } });
+      refuses('envelope.headers.shard', { envelope: { ...INPUT.envelope, headers: { shard: value } } });
+    }
+    // Whatever it says when it is asked again.
+    let asked = 0;
+    const fickle = {
+      get key(): unknown {
+        return asked++ === 0 ? 'text' : 5;
+      },
+    };
+    expect(run((each) => each.with(fickle as never)).sends[0]?.message.envelope.key).to.equal('text');
   });
 
   it('checks new data against the contract before any later step sees it', () => {
