@@ -1,6 +1,7 @@
 import type { EncodedMessage } from '../../message.ts';
 import type { Clock, Timer } from '../../ports/clock.ts';
 import { type Extra, pack, unpack } from './codec.ts';
+import type { Writes } from './commit.ts';
 import type { Store } from './folder.ts';
 import type { Change, Journal } from './journal.ts';
 import { dueKey, dueOf, serialOf } from './keys.ts';
@@ -63,14 +64,14 @@ export class Delays implements Change {
     return taken;
   }
 
-  write(store: Store, slab: Slab): void {
+  write(store: Writes, slab: Slab): void {
     this.#enlisted = false;
     for (const { due, delayed } of this.#arriving) {
       const { to, message, extra } = delayed;
       const bytes = pack(slab, [message], [{ ...extra, endpoint: to === 'bus' ? BUS : to.endpoint }]);
-      void store.delayed.put(dueKey(due, this.#serial++), bytes);
+      store.delayed.put(dueKey(due, this.#serial++), bytes);
     }
-    for (const key of this.#leaving) void store.delayed.remove(key);
+    for (const key of this.#leaving) store.delayed.remove(key);
     this.#arriving = [];
     this.#leaving = [];
   }

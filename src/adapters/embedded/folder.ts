@@ -1,7 +1,7 @@
 import { accessSync, constants, mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Database, open, type RootDatabase } from 'lmdb';
-import { toError, WaybillError } from '../../errors.ts';
+import { WaybillError } from '../../errors.ts';
 import { checkDataFile } from './data-file.ts';
 import { folderFault, isErrno } from './faults.ts';
 
@@ -200,37 +200,4 @@ export function claimForBus(store: Store, bus: string): void {
   if (found?.bus === bus) return;
   if (found?.bus !== undefined) throw otherBus(store.folder, found.bus, bus);
   store.meta.putSync('format', { product: 'waybill', format: FORMAT, bus });
-}
-
-/** Makes `write` one durable transaction while the owner's epoch is still `epoch`; resolves to whether it is, after fsync. */
-export async function commit(store: Store, epoch: number, write: () => void): Promise<boolean> {
-  try {
-    return await store.owner.ifVersion('owner', epoch, write);
-  } catch (thrown) {
-    throw folderFault(store.folder, await causeOf(thrown));
-  }
-}
-
-/** LMDB's adapter rejects with a general error whose cause is another promise, which would else be unhandled. */
-async function causeOf(thrown: unknown): Promise<unknown> {
-  if (typeof thrown !== 'object' || thrown === null || !('commitError' in thrown)) return thrown;
-  try {
-    await thrown.commitError;
-  } catch (cause) {
-    return cause;
-  }
-  return toError(thrown);
-}
-
-/** As `commit`, before it returns. Blocks the process meanwhile: for rare changes that nothing may come between. */
-export function commitNow(store: Store, epoch: number, write: () => void): boolean {
-  try {
-    return store.root.transactionSync(() => {
-      if (store.owner.getEntry('owner')?.version !== epoch) return false;
-      write();
-      return true;
-    });
-  } catch (thrown) {
-    throw folderFault(store.folder, thrown);
-  }
 }

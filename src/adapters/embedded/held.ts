@@ -1,7 +1,7 @@
 import type { EncodedMessage } from '../../message.ts';
 import type { Attempt, Delivery } from '../../ports/transport.ts';
 import type { Extra } from './codec.ts';
-import type { Store } from './folder.ts';
+import type { Writes } from './commit.ts';
 import type { Grant } from './grant.ts';
 import { NO_ATTEMPTS } from './shapes.ts';
 
@@ -16,7 +16,7 @@ export interface Row {
   /** Its progress changed since the last commit. */
   changed: boolean;
   settle(index: number): void;
-  storeProgress(store: Store): void;
+  storeProgress(store: Writes): void;
 }
 
 /** The partition that a message in hand came from. */

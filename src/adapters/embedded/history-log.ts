@@ -1,5 +1,6 @@
 import type { Clock } from '../../ports/clock.ts';
 import { HISTORY_AGE_MS, HISTORY_BYTES } from '../../ports/history.ts';
+import type { Writes } from './commit.ts';
 import type { Page } from './core.ts';
 import type { Store } from './folder.ts';
 import type { Change, Journal } from './journal.ts';
@@ -60,15 +61,15 @@ export class HistoryLog implements Change {
     return { items };
   }
 
-  write({ history }: Store): void {
+  write({ history }: Writes): void {
     const now = this.#options.clock.now();
     let place = this.#end;
     for (const text of this.#arriving) {
       const value = `${String(now)}\n${text}`;
-      void history.put(place, value);
+      history.put(place, value);
       place += value.length;
     }
-    for (const part of this.#stale) void history.remove(part);
+    for (const part of this.#stale) history.remove(part);
     this.#stale = [];
     this.#arriving = [];
     this.#end = place;

@@ -1,14 +1,15 @@
 import { WaybillError } from '../../errors.ts';
 import type { Clock, Timer } from '../../ports/clock.ts';
+import { commit, commitNow, type Writes } from './commit.ts';
 import { CoreLost } from './core.ts';
 import { DEFAULT_DEADLINE_MS, tooLate, within } from './deadline.ts';
-import { commit, commitNow, type Store } from './folder.ts';
+import type { Store } from './folder.ts';
 import { Slab } from './slab.ts';
 
 /** A part of the state that has changes to be written with the next commit. */
 export interface Change {
-  /** Writes them; called within the transaction, once for each commit that it was enlisted for. */
-  write(store: Store, slab: Slab): void;
+  /** Writes them; called once for each commit that it was enlisted for. Where one throws, nothing of the commit is durable. */
+  write(to: Writes, slab: Slab): void;
   /** They are durable. */
   written(): void;
 }
@@ -161,8 +162,8 @@ export class Journal {
       batch.reject(tooLate(DEFAULT_DEADLINE_MS));
     });
     this.#slab.reset();
-    commit(this.#store, this.#epoch, () => {
-      for (const change of batch.changes) change.write(this.#store, this.#slab);
+    commit(this.#store, this.#epoch, (to) => {
+      for (const change of batch.changes) change.write(to, this.#slab);
     }).then(
       (owned) => {
         this.#finish(batch, timer, owned);

@@ -1,4 +1,5 @@
 import type { Ledger as LedgerStats, Tally } from '../../ports/transport.ts';
+import type { Writes } from './commit.ts';
 import type { Store } from './folder.ts';
 import type { Change, Journal } from './journal.ts';
 import { isRecord, numberIn } from './shapes.ts';
@@ -116,9 +117,9 @@ export class Ledger implements Change {
     return this.#columns.parked;
   }
 
-  write(store: Store): void {
+  write(store: Writes): void {
     this.#enlisted = false;
-    void store.meta.put('counters', {
+    store.meta.put('counters', {
       ...this.#columns,
       parkedBytes: this.parkedBytes,
       scheduled: this.scheduled,

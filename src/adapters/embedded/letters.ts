@@ -2,6 +2,7 @@ import { type EncodedMessage, typeRef } from '../../message.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { AuditRecord, DeadLetter, OfficeFilter } from '../../ports/transport.ts';
 import { pack, unpack } from './codec.ts';
+import type { Writes } from './commit.ts';
 import type { Cabinet } from './core.ts';
 import type { Store } from './folder.ts';
 import type { Change, Journal } from './journal.ts';
@@ -96,16 +97,16 @@ export class Letters implements Change {
     return { records };
   }
 
-  write(store: Store, slab: Slab): void {
+  write(store: Writes, slab: Slab): void {
     this.#enlisted = false;
     for (const { cabinet, letter } of this.#arriving) {
       const { message, ...story } = letter.letter;
       const bytes = pack(slab, [message], [{ ...story, column: letter.column }]);
-      void store[cabinet].put(letter.letter.id, bytes);
+      store[cabinet].put(letter.letter.id, bytes);
     }
     for (const { cabinet, id, record } of this.#leaving) {
-      void store[cabinet].remove(id);
-      void store.audit.put(this.#newId(), record);
+      store[cabinet].remove(id);
+      store.audit.put(this.#newId(), record);
       this.#written.push(id);
     }
     this.#arriving = [];

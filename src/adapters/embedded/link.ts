@@ -174,7 +174,11 @@ export class Link extends Inquiry implements Core, Wire {
       this.#pending.set(id, { resolve, reject });
       // What was sent before goes before.
       this.#post();
-      write(id);
+      try {
+        write(id);
+      } catch (thrown) {
+        this.#settled(id)?.reject(unwritable(thrown));
+      }
     });
   }
 
@@ -228,7 +232,18 @@ export class Link extends Inquiry implements Core, Wire {
     if (from < outbox.length) this.#write(outbox.slice(from));
   };
 
+  /** What cannot be written fails alone: of a frame nothing goes out before all of it is encoded. */
   #write(outbox: readonly Sent[]): void {
+    try {
+      this.#writeFrame(outbox);
+    } catch (thrown) {
+      const [{ id } = { id: 0 }, ...others] = outbox;
+      if (others.length > 0) for (const each of outbox) this.#write([each]);
+      else this.#settled(id)?.reject(unwritable(thrown));
+    }
+  }
+
+  #writeFrame(outbox: readonly Sent[]): void {
     const outgoing = outbox.flatMap((each) => each.outgoing);
     const reqs = outbox.map(({ id, outgoing: { length }, tally }) =>
       tally === undefined ? [id, length] : [id, length, tally],
@@ -325,4 +340,11 @@ export class Link extends Inquiry implements Core, Wire {
     for (const { reject } of pending) reject(error);
     this.#onIdle?.();
   }
+}
+
+function unwritable(thrown: unknown): WaybillError {
+  const cause = toError(thrown);
+  return new WaybillError('WB_MESSAGE_INVALID', `it cannot be written for the owner of the folder: ${cause.message}`, {
+    cause,
+  });
 }

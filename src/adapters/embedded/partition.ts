@@ -4,6 +4,7 @@ import type { Log } from '../../ports/log.ts';
 import type { Delivery } from '../../ports/transport.ts';
 import type { Budget } from './budget.ts';
 import type { Extra } from './codec.ts';
+import type { Writes } from './commit.ts';
 import type { Store } from './folder.ts';
 import type { Grant } from './grant.ts';
 import { Held, type Origin, type Row } from './held.ts';
@@ -172,7 +173,7 @@ export class Partition implements Change, Origin {
     }
   }
 
-  write(store: Store, slab: Slab): void {
+  write(store: Writes, slab: Slab): void {
     this.#enlisted = false;
     if (this.#messages.length > 0) this.#writeMessages(store, slab);
     for (const segment of this.#changed) segment.storeProgress(store);
@@ -180,8 +181,8 @@ export class Partition implements Change, Origin {
     for (const seq of this.#begunChanged) {
       const count = this.#begun.get(seq);
       const key = recordKey(this.#place.endpoint, this.#place.partition, seq);
-      if (count === undefined) void store.begun.remove(key);
-      else void store.begun.put(key, count);
+      if (count === undefined) store.begun.remove(key);
+      else store.begun.put(key, count);
     }
     this.#begunChanged = [];
     for (const grant of this.grants) grant.commit();
@@ -210,7 +211,7 @@ export class Partition implements Change, Origin {
     this.#context.journal.enlist(this);
   }
 
-  #writeMessages(store: Store, slab: Slab): void {
+  #writeMessages(store: Writes, slab: Slab): void {
     const messages = this.#messages;
     const extras = this.#extras;
     this.#messages = [];

@@ -1,4 +1,5 @@
 import type { Binding, EndpointSpec, Manifest, ManifestPart, Pause, Topology } from '../../ports/topology.ts';
+import type { Writes } from './commit.ts';
 import type { StoredEndpoint } from './endpoint.ts';
 import type { Store } from './folder.ts';
 import { isRecord, numberIn, stringIn } from './shapes.ts';
@@ -83,10 +84,9 @@ export function readEndpoints(store: Store): StoredEndpoint[] {
   }));
 }
 
-/** Within a transaction. */
-export function writeEndpoints(store: Store, endpoints: Iterable<StoredEndpoint>): void {
+export function writeEndpoints(store: Writes, endpoints: Iterable<StoredEndpoint>): void {
   const plain = [...endpoints].map(({ id, spec, window }) => ({ id, spec, window }));
-  void store.meta.put('endpoints', plain);
+  store.meta.put('endpoints', plain);
 }
 
 export function readSuspects(store: Store): Suspects {

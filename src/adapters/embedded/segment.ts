@@ -1,6 +1,6 @@
 import type { EncodedMessage } from '../../message.ts';
 import { type Extra, pack } from './codec.ts';
-import type { Store } from './folder.ts';
+import type { Writes } from './commit.ts';
 import type { Held, Row } from './held.ts';
 import type { Slab } from './slab.ts';
 
@@ -62,19 +62,19 @@ export class Segment implements Row {
   }
 
   /** Writes the whole record. */
-  store(store: Store, slab: Slab): void {
-    void store.log.put(this.key, pack(slab, this.messages, this.extras));
+  store(store: Writes, slab: Slab): void {
+    store.log.put(this.key, pack(slab, this.messages, this.extras));
   }
 
   /** Writes how far it is settled. */
-  storeProgress(store: Store): void {
+  storeProgress(store: Writes): void {
     this.changed = false;
     if (this.left === 0) {
-      void store.log.remove(this.key);
-      if (this.#progressStored) void store.progress.remove(this.key);
+      store.log.remove(this.key);
+      if (this.#progressStored) store.progress.remove(this.key);
     } else {
       // A copy: the writer's thread reads it while more is settled.
-      void store.progress.put(this.key, Buffer.from(this.settled));
+      store.progress.put(this.key, Buffer.from(this.settled));
       this.#progressStored = true;
     }
   }

@@ -1,6 +1,7 @@
 import type { Clock, Timer } from '../../ports/clock.ts';
 import type { Cause, Loaded, StateEntry, StateRef, StateUnit } from '../../ports/store.ts';
 import { storeKey } from '../../ports/store-key.ts';
+import type { Writes } from './commit.ts';
 import type { Store } from './folder.ts';
 import type { Change, Journal } from './journal.ts';
 import { dueKey, dueOf } from './keys.ts';
@@ -194,22 +195,22 @@ export class Units implements Change {
     }));
   }
 
-  write(store: Store): void {
+  write(store: Writes): void {
     this.#enlisted = false;
     this.#writing = { states: this.#arrivingStates, handled: this.#arrivingHandled };
     for (const { row, listed } of this.#leaving) {
-      void store.ends.remove(row);
-      for (const { what, key } of listed) void (what === 'state' ? store.states : store.handled).remove(key);
+      store.ends.remove(row);
+      for (const { what, key } of listed) (what === 'state' ? store.states : store.handled).remove(key);
     }
     for (const { key, value } of this.#arrivingStates) {
-      if (value === undefined) void store.states.remove(key);
-      else void store.states.put(key, packState(value));
+      if (value === undefined) store.states.remove(key);
+      else store.states.put(key, packState(value));
     }
     for (const { key, value } of this.#arrivingHandled) {
-      if (value !== undefined) void store.handled.put(key, packHandled(value));
+      if (value !== undefined) store.handled.put(key, packHandled(value));
     }
     this.#writeLists(store);
-    void store.meta.put(NUMBERS, this.#last);
+    store.meta.put(NUMBERS, this.#last);
     this.#arrivingStates = [];
     this.#arrivingHandled = [];
     this.#leaving = [];
@@ -228,7 +229,7 @@ export class Units implements Change {
     this.#timer?.cancel();
   }
 
-  #writeLists(store: Store): void {
+  #writeLists(store: Writes): void {
     const now = this.#clock.now();
     if (this.#settledHandled.length > 0) putEnd(store, this.#settledHandled, 0);
     if (this.#forgotten.length > 0) putEnd(store, this.#forgotten, 0);
@@ -239,10 +240,10 @@ export class Units implements Change {
       if (first === undefined) break;
       const group = { id: dueKey(0, first.serial), listed, open: listed.length, keepMs: SETTLED_MS };
       for (const { serial } of listed) this.#groups.set(serial, group);
-      void store.unsettled.put(group.id, packList(group.listed));
+      store.unsettled.put(group.id, packList(group.listed));
     }
     for (const { id, listed, keepMs } of this.#complete) {
-      void store.unsettled.remove(id);
+      store.unsettled.remove(id);
       putEnd(store, listed, now + keepMs);
     }
     this.#settledHandled = [];
@@ -315,11 +316,11 @@ export class Units implements Change {
 const EMPTY = Buffer.alloc(0);
 
 /** Lets records go at `least`, or as late as one of them is to be kept. */
-function putEnd(store: Store, listed: readonly Listed[], least: number): void {
+function putEnd(store: Writes, listed: readonly Listed[], least: number): void {
   const [first] = listed;
   if (first === undefined) return;
   const due = listed.reduce((latest, { keepUntil }) => Math.max(latest, keepUntil), least);
-  void store.ends.put(dueKey(Math.ceil(due), first.serial), packList(listed));
+  store.ends.put(dueKey(Math.ceil(due), first.serial), packList(listed));
 }
 
 /** What is written is read from the store, but for what was changed again meanwhile. */
