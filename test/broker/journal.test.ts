@@ -1,4 +1,6 @@
+import { connect } from 'amqplib';
 import { expect } from 'chai';
+import { namesOf } from '../../src/adapters/rabbitmq/names.ts';
 import type { Log } from '../../src/ports/log.ts';
 import type { Delivery } from '../../src/ports/transport.ts';
 import { brokerNode } from '../support/broker.ts';
@@ -10,6 +12,8 @@ import { until, within } from '../support/until.ts';
 
 const idOf = ({ message }: Delivery): string => message.envelope.id;
 const ANEW = 'RabbitMQ does not give back what it confirmed: the stream is read anew';
+
+const WITHOUT = 'RabbitMQ does not give the journal: traffic goes on without it';
 
 describe('the journal of deliveries on RabbitMQ', () => {
   let node: BrokerNode;
@@ -37,6 +41,29 @@ describe('the journal of deliveries on RabbitMQ', () => {
     const again = await bus.open();
     expect((await (await Collector.start(again, 'oms')).atLeast(6)).map(idOf)).to.deep.equal(all.slice(4));
     expect((await (await Collector.start(again, 'billing')).atLeast(6)).map(idOf)).to.deep.equal(all.slice(0, 6));
+  });
+
+  it('holds nothing up when the broker does not give it at all', async function () {
+    this.timeout(120_000);
+    bus = await RabbitBus.create(node.url, { endpoints: { oms: { takes: ['shop.order.placed@1'] } } });
+    const names = namesOf(bus.manifest.bus);
+    const connection = await connect(node.url);
+    const channel = await connection.createChannel();
+    // Notes are confirmed, and never come back.
+    await channel.bindQueue(names.audit, names.records, 'journal');
+    await channel.unbindQueue(names.journal, names.records, 'journal');
+    await connection.close();
+    const said: string[] = [];
+    const note = (_fields: object, text: string): void => {
+      said.push(text);
+    };
+    const log: Log = { debug: () => undefined, info: note, warn: note, error: note };
+    const transport = await bus.open({ log });
+    await transport.send(onBus(rounds(1, 2)));
+    const collector = await Collector.start(transport, 'oms');
+    for (const delivery of await collector.atLeast(2))
+      expect(await within('the beginning of a suspect', collector.consumer.begin(delivery))).to.equal(1);
+    expect(said.filter((text) => text === WITHOUT)).to.have.length(1);
   });
 
   it('is read anew when the broker has forgotten who reads', async function () {

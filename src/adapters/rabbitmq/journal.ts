@@ -23,11 +23,12 @@ const NONE: ReadonlySet<number> = new Set();
  * message that kills processes is tried more often. What is prefetched at all partitions is far less.
  */
 const REMEMBERED = 20_000;
-/** A durable note comes back sooner, if the broker still knows who reads. Twice as long after each reading in vain. @unit milliseconds */
+/** A durable note comes back sooner, if the broker still knows who reads. @unit milliseconds */
 const RETURN = 3_000;
-const LONGEST_RETURN = 60_000;
-/** How often the stream is read anew before what only avoids repeats goes without. */
-const MOST_READINGS = 2;
+/** How long a reading may give nothing before the stream is read anew: twice as long after each in vain. @unit milliseconds */
+const LONGEST_READING = 60_000;
+/** How long traffic waits for a stream that gives nothing, as of a cluster that has just lost nodes. @unit milliseconds */
+const PATIENCE = 9_000;
 
 /** What a note says of deliveries, read in the order of the stream. */
 interface Told {
@@ -40,6 +41,8 @@ interface Told {
 interface Waiter {
   readonly resolve: (told: Told) => void;
   readonly reject: (error: Error) => void;
+  /** The stream cannot be read for the moment. */
+  readonly goWithout: () => void;
 }
 
 /**
@@ -48,7 +51,8 @@ interface Waiter {
  * durable, and its order is the same for all, so a count is exact whoever wrote the earlier notes.
  *
  * A broker may forget a reader when nodes of its cluster are lost, and say nothing: so when a durable note does not come back
- * and nothing else does, the stream is read anew.
+ * and nothing else does, the stream is read anew. While that gives nothing either, traffic goes on by what was read before: members
+ * of a batch may come again, and a message that kills processes may be tried more often.
  */
 export class Journal {
   readonly #options: JournalOptions;
@@ -66,9 +70,9 @@ export class Journal {
   #forsake: (() => void) | undefined;
   /** When a note was read last, or the reading began. */
   #readAt = 0;
-  /** How long a durable note may take to come back. @unit milliseconds */
-  #returnMs = RETURN;
-  /** The broker's copy that is read lacks what is durable elsewhere, and reading anew does not help. */
+  /** How long this reading may give nothing. @unit milliseconds */
+  #readingMs = RETURN;
+  /** The broker's copy that is read lacks what is durable elsewhere, and somebody has waited for it in vain. */
   #behind = false;
 
   constructor(options: JournalOptions) {
@@ -77,7 +81,8 @@ export class Journal {
 
   /** @throws WB_DELIVERY_REVOKED */
   async begin(delivery: RabbitDelivery): Promise<number> {
-    const { count } = await this.#write({ delivery: identityOf(delivery), by: this.#self }, [delivery.lease.signal]);
+    const note = { delivery: identityOf(delivery), by: this.#self };
+    const { count } = await this.#write(note, [delivery.lease.signal], () => this.#told(note));
     return count;
   }
 
@@ -85,7 +90,8 @@ export class Journal {
   async beginTogether(deliveries: readonly RabbitDelivery[]): Promise<ReadonlySet<RabbitDelivery>> {
     const together = deliveries.map(identityOf);
     const signals = new Set(deliveries.map(({ lease }) => lease.signal));
-    const { known } = await this.#write({ together, by: this.#self }, [...signals]);
+    const note = { together, by: this.#self };
+    const { known } = await this.#write(note, [...signals], () => this.#told(note));
     return new Set(deliveries.filter((delivery) => known.has(identityOf(delivery))));
   }
 
@@ -105,7 +111,9 @@ export class Journal {
 
   /** Resolves when everything that was noted before is known here. @throws WB_TRANSPORT_UNAVAILABLE, WB_DELIVERY_REVOKED */
   async sync(signal: AbortSignal): Promise<void> {
-    await this.#write({}, [signal], MOST_READINGS);
+    await this.#write({}, [signal], () => {
+      throw unreadable();
+    });
   }
 
   /** Members of a batch that an endpoint had settled before it came again, as far as is known here. */
@@ -118,21 +126,31 @@ export class Journal {
     for (const nonce of [...this.#waiters.keys()]) this.#fail(nonce, revoked());
   }
 
-  /** Resolves when the note has come back from the stream, to what it says in its place there. */
-  async #write(note: object, signals: readonly AbortSignal[], readings = Number.POSITIVE_INFINITY): Promise<Told> {
+  /**
+   * Resolves when the note has come back from the stream, to what it says in its place there.
+   * @param otherwise what is done when it is durable and the stream cannot be read
+   */
+  async #write(note: object, signals: readonly AbortSignal[], otherwise: () => Told): Promise<Told> {
     if (!this.#follows) void this.#follow();
     const nonce = randomUUID();
     const abort = (): void => {
       this.#fail(nonce, revoked());
     };
     const noted = new Promise<Told>((resolve, reject) => {
-      this.#waiters.set(nonce, { resolve, reject });
+      const goWithout = (): void => {
+        try {
+          resolve(otherwise());
+        } catch (error) {
+          reject(toError(error));
+        }
+      };
+      this.#waiters.set(nonce, { resolve, reject, goWithout });
       for (const signal of signals) signal.addEventListener('abort', abort, { once: true });
       if (signals.some(({ aborted }) => aborted)) abort();
     });
     this.#post({ ...note, nonce }).then(
       () => {
-        this.#expect(nonce, readings);
+        this.#expect(nonce, this.#options.clock.elapsed());
       },
       (error: unknown) => {
         this.#fail(nonce, toError(error));
@@ -145,26 +163,29 @@ export class Journal {
     }
   }
 
-  /** The note is durable, so it is to come back. @param readings of the stream before it is given up */
-  #expect(nonce: string, readings: number): void {
-    const { clock } = this.#options;
-    if (!this.#waiters.has(nonce)) return;
-    const waitMs = this.#returnMs;
-    clock.timer(waitMs, () => {
-      if (!this.#waiters.has(nonce)) return;
-      const silent = clock.elapsed() - this.#readAt >= waitMs;
-      // A broker that is slow to give the stream would else be asked for it again just before it does.
-      const forsake = silent ? this.#forsake : undefined;
+  /** The note is durable, so it is to come back. */
+  #expect(nonce: string, sinceMs: number): void {
+    const { clock, log, queue } = this.#options;
+    clock.timer(RETURN, () => {
+      const waiter = this.#waiters.get(nonce);
+      if (waiter === undefined) return;
+      const silentMs = clock.elapsed() - this.#readAt;
+      const forsake = silentMs >= this.#readingMs ? this.#forsake : undefined;
       if (forsake !== undefined) {
         this.#forsake = undefined;
-        this.#returnMs = Math.min(LONGEST_RETURN, waitMs * 2);
+        // A broker that is slow to give the stream would else be asked for it again just before it does.
+        this.#readingMs = Math.min(LONGEST_READING, this.#readingMs * 2);
         forsake();
       }
-      // Once it was in vain, others are not kept waiting as long.
-      if (silent && (readings <= 0 || (this.#behind && readings < Number.POSITIVE_INFINITY))) {
-        this.#behind = true;
-        this.#fail(nonce, unreadable());
-      } else this.#expect(nonce, silent ? readings - 1 : readings);
+      const lost = silentMs >= RETURN && (this.#behind || clock.elapsed() - sinceMs >= PATIENCE);
+      if (!lost) {
+        this.#expect(nonce, sinceMs);
+        return;
+      }
+      if (!this.#behind) log.warn({ queue }, 'RabbitMQ does not give the journal: traffic goes on without it');
+      this.#behind = true;
+      this.#waiters.delete(nonce);
+      waiter.goWithout();
     });
   }
 
@@ -223,8 +244,7 @@ export class Journal {
   /** Resolves when the channel has closed. */
   async #read(channel: Channel): Promise<void> {
     const ended = new Promise<void>((resolve) => channel.once('close', resolve));
-    this.#counts.clear();
-    this.#together.clear();
+    let begun = false;
     this.#readAt = this.#options.clock.elapsed();
     await channel.prefetch(1_000);
     await channel.consume(
@@ -235,6 +255,12 @@ export class Journal {
           return;
         }
         this.#readAt = this.#options.clock.elapsed();
+        if (!begun) {
+          begun = true;
+          // Counted anew from here; before, what was known still holds.
+          this.#counts.clear();
+          this.#together.clear();
+        }
         this.#note(message);
         channel.ack(message);
       },
@@ -255,17 +281,21 @@ export class Journal {
           );
       }
     }
-    const count = this.#noteBegun(note);
-    const known = this.#noteTogether(note);
+    const told = this.#told(note);
     if ('nonce' in note && typeof note.nonce === 'string') {
       const waiter = this.#waiters.get(note.nonce);
       if (waiter !== undefined) {
         this.#behind = false;
-        this.#returnMs = RETURN;
+        this.#readingMs = RETURN;
       }
-      waiter?.resolve({ count, known });
+      waiter?.resolve(told);
       this.#waiters.delete(note.nonce);
     }
+  }
+
+  /** What a note says after those before it. The same when it is noted twice in a row. */
+  #told(note: object): Told {
+    return { count: this.#noteBegun(note), known: this.#noteTogether(note) };
   }
 
   /** @returns by how many processes in a row its delivery was begun */
