@@ -29,8 +29,8 @@ interface Road {
 
 /** @unit milliseconds */
 const FIRST = 6_000;
-/** @unit milliseconds */
-const LONGEST = 300_000;
+/** More would keep traffic waiting for as long as a cluster was broken once it is whole again. @unit milliseconds */
+const LONGEST = 10_000;
 /** @unit milliseconds */
 const LOOK = 1_000;
 /** How long a road is remembered on which what was sent was given up, at its deadline. @unit milliseconds */
@@ -48,8 +48,8 @@ const MEMORY = 60_000;
  * | what was sent about when it was is being confirmed               | a slow broker gets to it          |
  * | the broker takes no messages, or there is no connection          | the patience begins anew after it |
  *
- * What is given up at a short deadline counts with what follows on its road. The patience is 6 s, and doubles, up to 300 s,
- * each time that all under way was sent again, until something is confirmed there.
+ * What is given up at a short deadline counts with what follows on its road. The patience is 6 s, and 10 s once all under way was sent
+ * again, until something is confirmed there.
  */
 export class Patience {
   readonly #options: PatienceOptions;
