@@ -208,10 +208,11 @@ function bringBack(sequence: Sequence, tag: unknown, moment: Moment, rules: Rule
     return comeLate(sequence, restored, moment, rules);
   }
   const joined = { ...sequence, early: sorted([...sequence.early, ...early.filter((each) => !isPast(each))]) };
-  const gone = sequence.next === missing ? giveUpOnGap(joined, moment, rules) : goOn(sequence, joined, moment, rules);
-  if (passed.length === 0) return gone;
+  const gaveUp = sequence.next === missing || joined.early.length > rules.max;
+  const step = gaveUp ? giveUpOnGap(joined, moment, rules) : goOn(sequence, joined, moment, rules);
+  if (passed.length === 0) return step;
   const apart = { name: 'gap', atMs: moment.nowMs, tag: { missing, early: passed } };
-  return { ...gone, timers: [apart, ...(gone.timers ?? [])] };
+  return { ...step, timers: [apart, ...(step.timers ?? [])] };
 }
 
 /** Those whose turn has come go on, after `emits`. Waits anew where that leaves others that wait, for another number now. */

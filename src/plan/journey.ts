@@ -18,7 +18,7 @@ import { refOf, type Surroundings, type Transit } from './transit.ts';
 
 /** Whatever the clock says. @unit milliseconds since the Unix epoch */
 const AT_ONCE = 0;
-/** What waits in place holds up the messages of its key behind it: a delay of a second would let one of them through a second. @unit milliseconds */
+/** What waits in place holds up the messages of its key behind it: of a second each, one would get through a second. @unit milliseconds */
 const LONGEST_IN_PLACE = 5;
 
 export interface JourneyOptions {

@@ -285,7 +285,10 @@ export interface Transition {
   readonly emits: readonly RouteMessage[];
   /** A timer of a name replaces nothing: one that is no longer wanted is to be told by the state when it comes. */
   readonly timers?: readonly StepTimer[];
-  /** What became of the message, or of what its timer held, when nothing is emitted, and no timer carries it. @default 'merged', of a timer nothing */
+  /**
+   * What became of the message, or of what its timer held, when nothing is emitted, and no timer carries it.
+   * @default 'merged'; of a timer it is not counted
+   */
   readonly outcome?: 'merged' | 'duplicate' | 'filtered';
 }
 

@@ -152,7 +152,8 @@ export interface Consumer {
   /**
    * Records durably, before it is handled, that a suspect delivery is about to be; resolves to how often processes began it so,
    * this time included. Called once for each delivery that a process gets; that a living one got it again may count or not. So a
-   * message that kills its process is found out. @throws WB_DELIVERY_REVOKED
+   * message that kills its process is found out. A transport that cannot read its record for the moment answers by what it knows of
+   * it: then such a message may be tried more often. @throws WB_DELIVERY_REVOKED
    */
   begin(delivery: Delivery): Promise<number>;
   /**

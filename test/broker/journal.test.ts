@@ -2,15 +2,19 @@ import { connect } from 'amqplib';
 import { expect } from 'chai';
 import { namesOf } from '../../src/adapters/rabbitmq/names.ts';
 import type { Log } from '../../src/ports/log.ts';
-import type { Delivery } from '../../src/ports/transport.ts';
+import type { Consumer, Delivery } from '../../src/ports/transport.ts';
 import { brokerNode } from '../support/broker.ts';
 import type { BrokerNode } from '../support/broker-node.ts';
 import { Collector } from '../support/collector.ts';
 import { onBus, outgoing, rounds } from '../support/messages.ts';
 import { RabbitBus } from '../support/rabbit-bus.ts';
+import { testLog } from '../support/targets.ts';
 import { until, within } from '../support/until.ts';
 
 const idOf = ({ message }: Delivery): string => message.envelope.id;
+const together = async (consumer: Consumer, deliveries: readonly Delivery[]): Promise<readonly Delivery[]> => {
+  return [...((await consumer.beginTogether?.(deliveries)) ?? deliveries)];
+};
 const ANEW = 'RabbitMQ does not give back what it confirmed: the stream is read anew';
 
 const WITHOUT = 'RabbitMQ does not give the journal: traffic goes on without it';
@@ -63,6 +67,11 @@ describe('the journal of deliveries on RabbitMQ', () => {
     const collector = await Collector.start(transport, 'oms');
     for (const delivery of await collector.atLeast(2))
       expect(await within('the beginning of a suspect', collector.consumer.begin(delivery))).to.equal(1);
+    const { deliveries } = collector;
+    expect(await within('suspects that begin together', together(collector.consumer, deliveries))).to.deep.equal([]);
+    await collector.consumer.close();
+    const next = await Collector.start(await bus.open({ log: testLog }), 'oms');
+    expect((await next.atLeast(2)).map(idOf), 'a batch that came again').to.deep.equal(deliveries.map(idOf));
     expect(said.filter((text) => text === WITHOUT)).to.have.length(1);
   });
 

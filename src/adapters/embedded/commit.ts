@@ -21,7 +21,7 @@ export type Writes = {
 
 /**
  * Makes `write` one durable transaction while the owner's epoch is still `epoch`; resolves to whether it is, after fsync. Nothing of it
- * is durable when it throws.
+ * is durable when it throws. Keys are bounded by who makes them: one that LMDB refuses is found out too late for that.
  */
 export async function commit(store: Store, epoch: number, write: (to: Writes) => void): Promise<boolean> {
   const writes = gather(store, write);

@@ -237,9 +237,9 @@ export class Link extends Inquiry implements Core, Wire {
     try {
       this.#writeFrame(outbox);
     } catch (thrown) {
-      const [{ id } = { id: 0 }, ...others] = outbox;
+      const [only, ...others] = outbox;
       if (others.length > 0) for (const each of outbox) this.#write([each]);
-      else this.#settled(id)?.reject(unwritable(thrown));
+      else if (only !== undefined) this.#settled(only.id)?.reject(unwritable(thrown));
     }
   }
 
@@ -344,7 +344,8 @@ export class Link extends Inquiry implements Core, Wire {
 
 function unwritable(thrown: unknown): WaybillError {
   const cause = toError(thrown);
-  return new WaybillError('WB_MESSAGE_INVALID', `it cannot be written for the owner of the folder: ${cause.message}`, {
-    cause,
-  });
+  const text = `it cannot be written for the owner of the folder: ${cause.message}`;
+  // Of what is no text, or in a circle; anything else, such as no memory, is no fault of the message.
+  if (thrown instanceof TypeError) return new WaybillError('WB_MESSAGE_INVALID', text, { cause });
+  return new WaybillError('WB_TRANSPORT_UNAVAILABLE', text, { cause, retryable: true });
 }

@@ -141,8 +141,9 @@ export class RemoteConsumer implements Consumer {
     let number = 0;
     try {
       await this.#link.request((id) => {
-        number = id;
         this.#link.tell({ ...header, id, heard: this.#heard }, messages);
+        // Only of what the owner has got is there anything to hear.
+        number = id;
       });
     } catch (thrown) {
       this.#heard = Math.max(this.#heard, number);

@@ -6,6 +6,7 @@ import type { Log } from '../../ports/log.ts';
 import { type Connection, closeChannel, leaveChannel } from './connection.ts';
 import type { RabbitDelivery } from './delivery.ts';
 import { parcelId } from './identity.ts';
+import { JournalRecord, type Told } from './journal-record.ts';
 import type { Publisher } from './publisher.ts';
 
 export interface JournalOptions {
@@ -17,32 +18,20 @@ export interface JournalOptions {
   readonly log: Log;
 }
 
-const NONE: ReadonlySet<number> = new Set();
-/**
- * Batches and suspects that are remembered at most, the oldest forgotten first: then members of a batch may come again, and a
- * message that kills processes is tried more often. What is prefetched at all partitions is far less.
- */
-const REMEMBERED = 20_000;
 /** A durable note comes back sooner, if the broker still knows who reads. @unit milliseconds */
 const RETURN = 3_000;
 /** How long a reading may give nothing before the stream is read anew: twice as long after each in vain. @unit milliseconds */
 const LONGEST_READING = 60_000;
 /** How long traffic waits for a stream that gives nothing, as of a cluster that has just lost nodes. @unit milliseconds */
-const PATIENCE = 9_000;
-
-/** What a note says of deliveries, read in the order of the stream. */
-interface Told {
-  /** How often its delivery was begun. */
-  readonly count: number;
-  /** Of those that it begins together: which an earlier process had begun. */
-  readonly known: ReadonlySet<string>;
-}
+const LONGEST_WAIT = 9_000;
 
 interface Waiter {
+  /** Among the notes of this process. */
+  readonly serial: number;
   readonly resolve: (told: Told) => void;
   readonly reject: (error: Error) => void;
-  /** The stream cannot be read for the moment. */
-  readonly goWithout: () => void;
+  /** What is done while the stream cannot be read; without it the waiter fails. */
+  readonly otherwise: (() => Told) | undefined;
 }
 
 /**
@@ -56,11 +45,7 @@ interface Waiter {
  */
 export class Journal {
   readonly #options: JournalOptions;
-  readonly #counts = new Map<string, { readonly count: number; readonly by: string | undefined }>();
-  /** Which process began a delivery together with others last. */
-  readonly #together = new Map<string, string>();
-  /** By the endpoint's copy of a batch. */
-  readonly #marks = new Map<string, ReadonlySet<number>>();
+  readonly #record = new JournalRecord();
   readonly #waiters = new Map<string, Waiter>();
   readonly #stop = new AbortController();
   /** Of this process, as it is connected now. */
@@ -68,12 +53,15 @@ export class Journal {
   #follows = false;
   /** Ends the reading, to begin anew. */
   #forsake: (() => void) | undefined;
-  /** When a note was read last, or the reading began. */
+  /** When the reading began, or a note was read last. */
   #readAt = 0;
+  /** When a note was read last. */
+  #notedAt = Number.NEGATIVE_INFINITY;
   /** How long this reading may give nothing. @unit milliseconds */
   #readingMs = RETURN;
-  /** The broker's copy that is read lacks what is durable elsewhere, and somebody has waited for it in vain. */
-  #behind = false;
+  /** Of the note for which somebody waited in vain: the broker's copy that is read lacks what is durable elsewhere. */
+  #behind: number | undefined;
+  #serial = 0;
 
   constructor(options: JournalOptions) {
     this.#options = options;
@@ -82,7 +70,7 @@ export class Journal {
   /** @throws WB_DELIVERY_REVOKED */
   async begin(delivery: RabbitDelivery): Promise<number> {
     const note = { delivery: identityOf(delivery), by: this.#self };
-    const { count } = await this.#write(note, [delivery.lease.signal], () => this.#told(note));
+    const { count } = await this.#write(note, [delivery.lease.signal], () => this.#record.tell(note));
     return count;
   }
 
@@ -91,7 +79,7 @@ export class Journal {
     const together = deliveries.map(identityOf);
     const signals = new Set(deliveries.map(({ lease }) => lease.signal));
     const note = { together, by: this.#self };
-    const { known } = await this.#write(note, [...signals], () => this.#told(note));
+    const { known } = await this.#write(note, [...signals], () => this.#record.tell(note));
     return new Set(deliveries.filter((delivery) => known.has(identityOf(delivery))));
   }
 
@@ -102,23 +90,19 @@ export class Journal {
   async mark(endpoint: string, parcels: ReadonlyMap<string, ReadonlySet<number>>, deadlineMs: number): Promise<void> {
     const marks: Record<string, readonly number[]> = {};
     for (const [parcel, settled] of parcels) {
-      const copy = copyOf(endpoint, parcel);
-      this.#remember(copy, settled);
-      marks[copy] = [...settled];
+      marks[this.#record.mark(endpoint, parcel, settled)] = [...settled];
     }
     await this.#post({ marks }, deadlineMs);
   }
 
   /** Resolves when everything that was noted before is known here. @throws WB_TRANSPORT_UNAVAILABLE, WB_DELIVERY_REVOKED */
   async sync(signal: AbortSignal): Promise<void> {
-    await this.#write({}, [signal], () => {
-      throw unreadable();
-    });
+    await this.#write({}, [signal]);
   }
 
   /** Members of a batch that an endpoint had settled before it came again, as far as is known here. */
   settledOf(endpoint: string, parcel: string): ReadonlySet<number> {
-    return this.#marks.get(copyOf(endpoint, parcel)) ?? NONE;
+    return this.#record.settledOf(endpoint, parcel);
   }
 
   stop(): void {
@@ -128,23 +112,18 @@ export class Journal {
 
   /**
    * Resolves when the note has come back from the stream, to what it says in its place there.
-   * @param otherwise what is done when it is durable and the stream cannot be read
+   * @param otherwise what is done when it is durable and the stream cannot be read @default WB_TRANSPORT_UNAVAILABLE is thrown
    */
-  async #write(note: object, signals: readonly AbortSignal[], otherwise: () => Told): Promise<Told> {
+  async #write(note: object, signals: readonly AbortSignal[], otherwise?: () => Told): Promise<Told> {
     if (!this.#follows) void this.#follow();
-    const nonce = randomUUID();
+    this.#serial += 1;
+    const serial = this.#serial;
+    const nonce = `${this.#self} ${String(serial)}`;
     const abort = (): void => {
       this.#fail(nonce, revoked());
     };
     const noted = new Promise<Told>((resolve, reject) => {
-      const goWithout = (): void => {
-        try {
-          resolve(otherwise());
-        } catch (error) {
-          reject(toError(error));
-        }
-      };
-      this.#waiters.set(nonce, { resolve, reject, goWithout });
+      this.#waiters.set(nonce, { serial, resolve, reject, otherwise });
       for (const signal of signals) signal.addEventListener('abort', abort, { once: true });
       if (signals.some(({ aborted }) => aborted)) abort();
     });
@@ -169,23 +148,25 @@ export class Journal {
     clock.timer(RETURN, () => {
       const waiter = this.#waiters.get(nonce);
       if (waiter === undefined) return;
-      const silentMs = clock.elapsed() - this.#readAt;
-      const forsake = silentMs >= this.#readingMs ? this.#forsake : undefined;
+      const now = clock.elapsed();
+      const forsake = now - this.#readAt >= this.#readingMs ? this.#forsake : undefined;
       if (forsake !== undefined) {
         this.#forsake = undefined;
         // A broker that is slow to give the stream would else be asked for it again just before it does.
         this.#readingMs = Math.min(LONGEST_READING, this.#readingMs * 2);
         forsake();
       }
-      const lost = silentMs >= RETURN && (this.#behind || clock.elapsed() - sinceMs >= PATIENCE);
-      if (!lost) {
+      const longest = this.#behind === undefined ? LONGEST_WAIT : RETURN;
+      if (now - Math.max(this.#notedAt, sinceMs) < longest) {
         this.#expect(nonce, sinceMs);
         return;
       }
-      if (!this.#behind) log.warn({ queue }, 'RabbitMQ does not give the journal: traffic goes on without it');
-      this.#behind = true;
+      if (this.#behind === undefined)
+        log.warn({ queue }, 'RabbitMQ does not give the journal: traffic goes on without it');
+      this.#behind = waiter.serial;
       this.#waiters.delete(nonce);
-      waiter.goWithout();
+      if (waiter.otherwise === undefined) waiter.reject(unreadable());
+      else waiter.resolve(waiter.otherwise());
     });
   }
 
@@ -194,10 +175,6 @@ export class Journal {
     const { publisher, exchange } = this.#options;
     const content = { kind: 'raw' as const, wire };
     return publisher.send([{ exchange, routingKey: 'journal', key: undefined, content }], deadlineMs);
-  }
-
-  #remember(copy: string, settled: Iterable<number>): void {
-    keep(this.#marks, copy, new Set([...(this.#marks.get(copy) ?? []), ...settled]));
   }
 
   #fail(nonce: string, error: Error): void {
@@ -234,8 +211,12 @@ export class Journal {
           continue;
         }
       } catch (error) {
-        if (connection.closed) return;
-        for (const nonce of [...this.#waiters.keys()]) this.#fail(nonce, toError(error));
+        if (connection.closed) {
+          for (const nonce of [...this.#waiters.keys()]) this.#fail(nonce, toError(error));
+          return;
+        }
+        // Whoever waits goes without after a while.
+        log.debug({ queue, error: toError(error).message }, 'the journal cannot be read for the moment');
       }
       await pause(clock, 500, this.#stop.signal);
     }
@@ -254,13 +235,10 @@ export class Journal {
           void closeChannel(channel);
           return;
         }
-        this.#readAt = this.#options.clock.elapsed();
-        if (!begun) {
-          begun = true;
-          // Counted anew from here; before, what was known still holds.
-          this.#counts.clear();
-          this.#together.clear();
-        }
+        this.#readAt = this.#notedAt = this.#options.clock.elapsed();
+        // Until the first comes, what was known still holds.
+        if (!begun) this.#record.recount();
+        begun = true;
         this.#note(message);
         channel.ack(message);
       },
@@ -272,72 +250,22 @@ export class Journal {
   #note(message: Message): void {
     const note: unknown = JSON.parse(message.content.toString('utf8'));
     if (typeof note !== 'object' || note === null) return;
-    if ('marks' in note && typeof note.marks === 'object' && note.marks !== null) {
-      for (const [copy, settled] of Object.entries(note.marks)) {
-        if (Array.isArray(settled))
-          this.#remember(
-            copy,
-            settled.filter((index) => typeof index === 'number'),
-          );
-      }
-    }
-    const told = this.#told(note);
-    if ('nonce' in note && typeof note.nonce === 'string') {
-      const waiter = this.#waiters.get(note.nonce);
-      if (waiter !== undefined) {
-        this.#behind = false;
-        this.#readingMs = RETURN;
-      }
-      waiter?.resolve(told);
-      this.#waiters.delete(note.nonce);
-    }
+    const told = this.#record.note(note);
+    if (!('nonce' in note) || typeof note.nonce !== 'string') return;
+    this.#caughtUp(note.nonce);
+    this.#waiters.get(note.nonce)?.resolve(told);
+    this.#waiters.delete(note.nonce);
   }
 
-  /** What a note says after those before it. The same when it is noted twice in a row. */
-  #told(note: object): Told {
-    return { count: this.#noteBegun(note), known: this.#noteTogether(note) };
+  /** A note of this process has come back: if it is as late as the one that was missed, the stream is given again. */
+  #caughtUp(nonce: string): void {
+    const [by, serial] = nonce.split(' ');
+    if (by !== this.#self || Number(serial) < (this.#behind ?? 0)) return;
+    if (this.#behind !== undefined)
+      this.#options.log.info({ queue: this.#options.queue }, 'RabbitMQ gives the journal again');
+    this.#behind = undefined;
+    this.#readingMs = RETURN;
   }
-
-  /** @returns by how many processes in a row its delivery was begun */
-  #noteBegun(note: object): number {
-    if (!('delivery' in note) || typeof note.delivery !== 'string') return 0;
-    const by = 'by' in note && typeof note.by === 'string' ? note.by : undefined;
-    const before = this.#counts.get(note.delivery);
-    // A process that begins it again lives: it has lost its connection, or its partition.
-    const again = before !== undefined && by !== undefined && before.by === by;
-    const count = (before?.count ?? 0) + (again ? 0 : 1);
-    keep(this.#counts, note.delivery, { count, by });
-    return count;
-  }
-
-  /** @returns those that another process has begun before */
-  #noteTogether(note: object): ReadonlySet<string> {
-    const known = new Set<string>();
-    if (!('together' in note) || !Array.isArray(note.together) || !('by' in note) || typeof note.by !== 'string')
-      return known;
-    for (const identity of note.together.filter((each) => typeof each === 'string')) {
-      const last = this.#together.get(identity);
-      if (this.#counts.has(identity) || (last !== undefined && last !== note.by)) known.add(identity);
-      keep(this.#together, identity, note.by);
-    }
-    return known;
-  }
-}
-
-/** As the youngest; without the oldest when there are too many. */
-function keep<T>(map: Map<string, T>, key: string, value: T): void {
-  map.delete(key);
-  map.set(key, value);
-  if (map.size <= REMEMBERED) return;
-  for (const oldest of map.keys()) {
-    map.delete(oldest);
-    return;
-  }
-}
-
-/** Every endpoint that takes a batch has a copy of it, under one id, and settles it by itself. */
-function copyOf(endpoint: string, parcel: string): string {
-  return `${endpoint} ${parcel}`;
 }
 
 /** Of one delivery until its end: a retry and a redrive are others. */

@@ -29,8 +29,11 @@ interface Road {
 
 /** @unit milliseconds */
 const FIRST = 6_000;
-/** More would keep traffic waiting for as long as a cluster was broken once it is whole again. @unit milliseconds */
-const LONGEST = 10_000;
+/** How long it is from then on, for as many turns as nodes may take to start again: a cluster that is whole again is not waited for. @unit milliseconds */
+const AGAIN = 10_000;
+const TURNS = 6;
+/** It doubles after them: what takes longer for a confirm is slow, and slower with everything published again. @unit milliseconds */
+const LONGEST = 300_000;
 /** @unit milliseconds */
 const LOOK = 1_000;
 /** How long a road is remembered on which what was sent was given up, at its deadline. @unit milliseconds */
@@ -48,8 +51,8 @@ const MEMORY = 60_000;
  * | what was sent about when it was is being confirmed               | a slow broker gets to it          |
  * | the broker takes no messages, or there is no connection          | the patience begins anew after it |
  *
- * What is given up at a short deadline counts with what follows on its road. The patience is 6 s, and 10 s once all under way was sent
- * again, until something is confirmed there.
+ * What is given up at a short deadline counts with what follows on its road. The patience is 6 s, then six times 10 s,
+ * then twice as long each time, up to 300 s, until something is confirmed there.
  */
 export class Patience {
   readonly #options: PatienceOptions;
@@ -115,7 +118,7 @@ export class Patience {
     }
     for (const [name, { usedAt }] of this.#roads) if (now - usedAt > MEMORY) this.#roads.delete(name);
     const since = Math.max(oldest, this.#resumedAt);
-    const patience = Math.min(LONGEST, FIRST * 2 ** turns);
+    const patience = patienceOf(turns);
     if (now - since >= patience && (now - this.#confirmedAt >= patience || this.#latest - since >= patience)) {
       for (const { road } of underWay) {
         const known = this.#roads.get(road);
@@ -125,4 +128,9 @@ export class Patience {
     }
     if (underWay.size + this.#roads.size > 0) this.#arm();
   }
+}
+
+/** @param turns on how many channels nothing was confirmed */
+function patienceOf(turns: number): number {
+  return turns === 0 ? FIRST : Math.min(LONGEST, AGAIN * 2 ** Math.max(0, turns - TURNS));
 }

@@ -421,7 +421,7 @@ describe('the journey of a message through an isolated route', () => {
       expect(run.sends.map(idOf)).to.deep.equal(['m-a']);
     });
 
-    it('wait in place where the transport would take longer, and for the rest of their time', async () => {
+    it('wait in place for up to 5 ms, and for the rest of their time where the transport would take longer', async () => {
       const run = new RouteRun(plan(['late'], [late(4)]), 'r', { graceMs: 1_000 });
       expect((await run.take(order('a'))).sent).to.have.length(1);
       expect(run.pausedMs).to.equal(4);
@@ -433,7 +433,7 @@ describe('the journey of a message through an isolated route', () => {
       expect([longer.pausedMs, longer.nowMs]).to.deep.equal([1_000, dueMs]);
     });
 
-    it('do not hold up the messages behind them where the transport would take longer', async () => {
+    it('wait together, not one after the other, where the transport would take longer', async () => {
       const run = new RouteRun(plan(['late'], [late(1_000)]), 'r', { graceMs: 1_000 });
       const begun = run.nowMs;
       for (const id of ['a', 'b', 'c']) await run.take(order(id));

@@ -1,0 +1,107 @@
+/** What a note of the journal says of deliveries, after the notes before it. */
+export interface Told {
+  /** By how many processes in a row its delivery was begun, this one included. */
+  readonly count: number;
+  /** Of those that it begins together: which another process had begun before. */
+  readonly known: ReadonlySet<string>;
+}
+
+const NONE: ReadonlySet<number> = new Set();
+/**
+ * Batches and suspects that are remembered at most, the oldest forgotten first: then members of a batch may come again, and a
+ * message that kills processes is tried more often. What is prefetched at all partitions is far less.
+ */
+const REMEMBERED = 20_000;
+
+/** What the notes of the journal say, as far as they were read. */
+export class JournalRecord {
+  readonly #counts = new Map<string, { readonly count: number; readonly by: string | undefined }>();
+  /** Which process began a delivery together with others last. */
+  readonly #together = new Map<string, string>();
+  /** By the endpoint's copy of a batch. */
+  readonly #marks = new Map<string, ReadonlySet<number>>();
+
+  /** Takes the next note of the stream. */
+  note(note: object): Told {
+    const told = this.tell(note);
+    const by = authorOf(note);
+    const delivery = deliveryOf(note);
+    if (delivery !== undefined) keep(this.#counts, delivery, { count: told.count, by });
+    if (by !== undefined) for (const identity of togetherOf(note)) keep(this.#together, identity, by);
+    for (const [copy, settled] of marksOf(note)) this.#remember(copy, settled);
+    return told;
+  }
+
+  /** What a note would say if it were the next. Nothing is counted: it may come by the stream as well. */
+  tell(note: object): Told {
+    const by = authorOf(note);
+    const known = new Set<string>();
+    for (const identity of by === undefined ? [] : togetherOf(note)) {
+      const last = this.#together.get(identity);
+      if (this.#counts.has(identity) || (last !== undefined && last !== by)) known.add(identity);
+    }
+    const delivery = deliveryOf(note);
+    if (delivery === undefined) return { count: 0, known };
+    const before = this.#counts.get(delivery);
+    // A process that begins it again lives: it has lost its connection, or its partition.
+    const again = before !== undefined && by !== undefined && before.by === by;
+    return { count: (before?.count ?? 0) + (again ? 0 : 1), known };
+  }
+
+  /** Members of a batch that an endpoint has settled. @returns how a note names the endpoint's copy of the batch */
+  mark(endpoint: string, parcel: string, settled: Iterable<number>): string {
+    const copy = copyOf(endpoint, parcel);
+    this.#remember(copy, settled);
+    return copy;
+  }
+
+  settledOf(endpoint: string, parcel: string): ReadonlySet<number> {
+    return this.#marks.get(copyOf(endpoint, parcel)) ?? NONE;
+  }
+
+  /** The stream is read from its beginning again, so what was begun is counted anew. Marks hold however often they are read. */
+  recount(): void {
+    this.#counts.clear();
+    this.#together.clear();
+  }
+
+  #remember(copy: string, settled: Iterable<number>): void {
+    keep(this.#marks, copy, new Set([...(this.#marks.get(copy) ?? []), ...settled]));
+  }
+}
+
+function authorOf(note: object): string | undefined {
+  return 'by' in note && typeof note.by === 'string' ? note.by : undefined;
+}
+
+function deliveryOf(note: object): string | undefined {
+  return 'delivery' in note && typeof note.delivery === 'string' ? note.delivery : undefined;
+}
+
+function togetherOf(note: object): readonly string[] {
+  if (!('together' in note) || !Array.isArray(note.together)) return [];
+  return note.together.filter((each) => typeof each === 'string');
+}
+
+function marksOf(note: object): readonly (readonly [copy: string, settled: readonly number[]])[] {
+  if (!('marks' in note) || typeof note.marks !== 'object' || note.marks === null) return [];
+  return Object.entries(note.marks).flatMap(([copy, settled]): (readonly [string, readonly number[]])[] =>
+    Array.isArray(settled) ? [[copy, settled.filter((index) => typeof index === 'number')]] : [],
+  );
+}
+
+/** Every endpoint that takes a batch has a copy of it, under one id, and settles it by itself. */
+function copyOf(endpoint: string, parcel: string): string {
+  return `${endpoint} ${parcel}`;
+}
+
+/** As the youngest; without the oldest when there are too many. */
+function keep<T>(map: Map<string, T>, key: string, value: T): void {
+  map.delete(key);
+  map.set(key, value);
+  if (map.size <= REMEMBERED) return;
+  for (const oldest of map.keys()) {
+    map.delete(oldest);
+    return;
+  }
+}

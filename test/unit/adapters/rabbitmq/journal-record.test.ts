@@ -1,0 +1,48 @@
+import { expect } from 'chai';
+import { JournalRecord } from '../../../../src/adapters/rabbitmq/journal-record.ts';
+
+describe('the record of the journal on RabbitMQ', () => {
+  it('counts by how many processes in a row a delivery was begun', () => {
+    const record = new JournalRecord();
+    const counts = ['a', 'a', 'b', 'b', 'a'].map((by) => record.note({ delivery: 'd', by }).count);
+    expect(counts).to.deep.equal([1, 1, 2, 2, 3]);
+    expect(record.note({ delivery: 'other', by: 'a' }).count).to.equal(1);
+  });
+
+  it('tells what a note would say without counting it', () => {
+    const record = new JournalRecord();
+    const own = { delivery: 'd', by: 'b' };
+    expect(record.tell(own).count).to.equal(1);
+    // The stream is given again: an older note of another, then the one that was not waited for.
+    expect(record.note({ delivery: 'd', by: 'a' }).count).to.equal(1);
+    expect(record.note(own).count).to.equal(2);
+    expect(record.tell({ delivery: 'd', by: 'c' }).count).to.equal(3);
+    expect(record.note(own).count).to.equal(2);
+  });
+
+  it('knows of those that are begun together which another process had begun', () => {
+    const record = new JournalRecord();
+    record.note({ together: ['d', 'e'], by: 'a' });
+    record.note({ delivery: 'f', by: 'b' });
+    expect([...record.tell({ together: ['d', 'f', 'g'], by: 'b' }).known]).to.deep.equal(['d', 'f']);
+    expect([...record.tell({ together: ['d', 'g'], by: 'a' }).known]).to.deep.equal([]);
+  });
+
+  it('counts anew when the stream is read from its beginning, and keeps marks', () => {
+    const record = new JournalRecord();
+    const begun = { delivery: 'd', by: 'a' };
+    const marks = { marks: { [record.mark('oms', 'p', [0])]: [0, 2] } };
+    record.note(begun);
+    record.note(marks);
+    record.recount();
+    expect(record.note({ ...begun, by: 'b' }).count).to.equal(1);
+    expect([...record.settledOf('oms', 'p')]).to.deep.equal([0, 2]);
+    expect([...record.settledOf('billing', 'p')]).to.deep.equal([]);
+  });
+
+  it('takes what is no note for one that says nothing', () => {
+    const record = new JournalRecord();
+    for (const note of [{}, { delivery: 1 }, { together: 'd', by: 'a' }, { marks: null }, { marks: { p: 'all' } }])
+      expect(record.note(note)).to.deep.equal({ count: 0, known: new Set() });
+  });
+});
