@@ -7,7 +7,18 @@ import type { BrokerNode } from '../support/broker-node.ts';
 import { Collector } from '../support/collector.ts';
 import { onBus, outgoing, series } from '../support/messages.ts';
 import { RabbitBus } from '../support/rabbit-bus.ts';
-import { until } from '../support/until.ts';
+import { until, within } from '../support/until.ts';
+
+/** Erlang, for the inside of a broker: those who consume from a queue are stopped, or forgotten by it. */
+function consumersOf(queue: string): { readonly suspend: string; readonly forget: string } {
+  const name = `Name = rabbit_misc:r(<<"/">>, queue, <<"${queue}">>)`;
+  const rows = 'Row <- ets:tab2list(consumer_created), {Queue, Pid, Tag} <- [element(1, Row)], Queue =:= Name';
+  const found = '{ok, Found} = rabbit_amqqueue:lookup(Name), Leader = amqqueue:get_pid(Found)';
+  return {
+    suspend: `${name}, [sys:suspend(Pid) || ${rows}, is_binary(Tag)]`,
+    forget: `${name}, ${found}, [ra:process_command(Leader, rabbit_fifo:make_checkout({Tag, Pid}, cancel, #{})) || ${rows}]`,
+  };
+}
 
 /** What is on its way through a broker that nobody else loads arrives sooner. @unit milliseconds */
 const SETTLE = 300;
@@ -133,5 +144,37 @@ describe('supervising consumers on RabbitMQ', function () {
     await collector.atLeast(2);
     expect(collector.ids).to.deep.equal(['meanwhile', 'after']);
     expect(await reattaching(transport)).to.equal(undefined);
+  });
+
+  it('gives up a channel that RabbitMQ answers nothing on, and its connection with it: what was in hand comes again, in order', async () => {
+    const { transport, queue } = await create();
+    const collector = await Collector.start(transport, 'oms');
+    for (const each of onBus(series('k', 6))) await transport.send([each]);
+    await collector.atLeast(6);
+    await erlang(consumersOf(queue).suspend);
+    // Not before it is known that the broker took it, or that it comes again.
+    await within('the settlement to end', collector.settle(collector.deliveries.slice(0, 3)));
+    await heard('a consuming channel is given up');
+    await heard('RabbitMQ does not close a channel: its connection is cut');
+    // A process that is stopped takes nothing that was sent to it.
+    await collector.atLeast(12);
+    expect(collector.ids.slice(6)).to.deep.equal(['k0', 'k1', 'k2', 'k3', 'k4', 'k5']);
+    await collector.settle(collector.deliveries.slice(6));
+    await until('nothing to be left', async () => (await transport.stats()).ledger.waiting === 0);
+  });
+
+  it('gives up a channel when RabbitMQ has forgotten that it consumes, and gets what waits on another', async () => {
+    const { transport, queue } = await create();
+    const collector = await Collector.drain(transport, 'oms');
+    await transport.send([outgoing({ id: 'before' })]);
+    await collector.atLeast(1);
+    await collector.settled();
+    await erlang(consumersOf(queue).forget);
+    await transport.send([outgoing({ id: 'after' })]);
+    expect(await heard('a consuming channel is given up')).to.contain('1 messages wait in the queue');
+    await collector.atLeast(2);
+    expect(collector.ids).to.deep.equal(['before', 'after']);
+    await heard('consuming again');
+    expect(said.filter((line) => line.includes('its connection is cut'))).to.deep.equal([]);
   });
 });

@@ -4,6 +4,7 @@ import { type Clock, pause } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
 import type { RabbitAddress } from './address.ts';
 import { gatherWrites } from './gathered-writes.ts';
+import { socketOf } from './socket.ts';
 import { tlsError } from './tls.ts';
 
 /** How long to wait for the broker to answer at all. @unit milliseconds */
@@ -12,6 +13,8 @@ const CONNECT_TIMEOUT = 10_000;
 const SOCKET = { noDelay: true, timeout: CONNECT_TIMEOUT, writableHighWaterMark: 262_144 };
 /** How long a good-bye may take; a peer that froze is found out by heartbeats later. @unit milliseconds */
 const CLOSE_TIMEOUT = 3_000;
+/** How long a channel may take to close before its connection is cut. @unit milliseconds */
+const ABANDON_TIMEOUT = 5_000;
 
 export interface ConnectionOptions {
   readonly address: RabbitAddress;
@@ -113,6 +116,23 @@ export class Connection {
 
   async confirmChannel(): Promise<ConfirmChannel> {
     return watched(await this.#model.createConfirmChannel({ highWaterMark: 16_384 }), this.#options.log);
+  }
+
+  /**
+   * Closes a channel, whatever it takes: while it is open at the broker, what came on it goes to nobody else. A channel that
+   * the broker does not close takes its connection with it, and all other channels of that.
+   */
+  async abandon(channel: Channel): Promise<void> {
+    const { clock, log, name } = this.#options;
+    const enough = new AbortController();
+    const late = pause(clock, ABANDON_TIMEOUT, enough.signal).then(() => 'late' as const);
+    try {
+      if ((await Promise.race([closeChannel(channel), late])) !== 'late') return;
+      log.warn({ connection: name }, 'RabbitMQ does not close a channel: its connection is cut');
+      socketOf(channel.connection)?.destroy(new Error('RabbitMQ did not close a channel'));
+    } finally {
+      enough.abort();
+    }
   }
 
   /** Does what may be done twice, and does it again whenever the connection was lost under it. */

@@ -3,7 +3,8 @@ import { toError, WaybillError } from '../../errors.ts';
 import { type Clock, pause } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
 import { believed, decodeBelieved } from './arrival.ts';
-import { type Connection, closeChannel } from './connection.ts';
+import { ChannelWatch } from './channel-watch.ts';
+import type { Connection } from './connection.ts';
 import { isUndecodable, type Undecodable } from './decode.ts';
 import { ChannelLease, type Holder, type Parcel, RabbitDelivery } from './delivery.ts';
 import { BATCH_TYPE } from './encode.ts';
@@ -48,6 +49,7 @@ const MARK_DEADLINE = 5_000;
 export class Partition implements Holder {
   readonly #options: PartitionOptions;
   readonly #stop = new AbortController();
+  readonly #watch: ChannelWatch;
   #channel: Channel | undefined;
   /** Of `start`, until the first attempt that succeeds. */
   #first: { resolve: () => void; reject: (error: Error) => void } | undefined;
@@ -77,6 +79,18 @@ export class Partition implements Holder {
     this.#options = options;
     this.#lease = new ChannelLease(options.endpoint, options.partition, this);
     this.#lease.revoke();
+    this.#watch = new ChannelWatch({
+      clock: options.clock,
+      log: options.log,
+      queue: options.queue,
+      idle: () => this.#parcels.size === 0,
+      useless: (channel, reason) => {
+        options.log.warn({ queue: options.queue, error: reason }, 'a consuming channel is given up');
+        this.#away = reason;
+        this.#lose();
+        void this.#options.connection.abandon(channel);
+      },
+    });
   }
 
   /** Deliveries that were handed over and are not settled. */
@@ -182,7 +196,7 @@ export class Partition implements Holder {
     this.#stop.abort();
     const channel = this.#channel;
     this.#release();
-    if (channel !== undefined) await closeChannel(channel);
+    if (channel !== undefined) await this.#options.connection.abandon(channel);
   }
 
   get #stopped(): boolean {
@@ -255,37 +269,45 @@ export class Partition implements Holder {
     const channel = await connection.channel();
     const lease = new ChannelLease(endpoint, partition, this);
     const lost = (): void => {
-      if (this.#lease !== lease || lease.revoked) return;
-      void this.#mark();
-      this.#release();
+      if (this.#lease === lease) this.#lose();
     };
     channel.once('close', lost);
     channel.on('error', (error) => {
       this.#say(queue, error.message);
     });
-    await channel.prefetch(prefetch);
+    const receive = (message: Message | null): void => {
+      if (message !== null) this.#arrive(believed(message), lease);
+      else {
+        // The broker cancelled: the queue was deleted, or its node is going. The channel is of no more use.
+        this.#away = 'RabbitMQ cancelled the consumer: the queue was deleted, or its node is going';
+        log.warn({ queue }, 'RabbitMQ cancelled a consumer');
+        lost();
+        void connection.abandon(channel);
+      }
+    };
     this.#lease = lease;
     this.#channel = channel;
+    this.#watch.begin(channel);
     try {
-      await channel.consume(queue, (message) => {
-        if (message !== null) this.#arrive(believed(message), lease);
-        else {
-          // The broker cancelled: the queue was deleted, or its node is going. The channel is of no more use.
-          this.#away = 'RabbitMQ cancelled the consumer: the queue was deleted, or its node is going';
-          log.warn({ queue }, 'RabbitMQ cancelled a consumer');
-          lost();
-          void closeChannel(channel);
-        }
-      });
+      await this.#watch.insist(channel.prefetch(prefetch).then(() => channel.consume(queue, receive)));
     } catch (error) {
       lost();
+      void connection.abandon(channel);
       throw error;
     }
-    if (this.#stopped) await closeChannel(channel);
+    if (this.#stopped) await connection.abandon(channel);
+  }
+
+  /** The channel is gone, or given up: what came on it and is not settled comes again. */
+  #lose(): void {
+    if (this.#lease.revoked) return;
+    void this.#mark();
+    this.#release();
   }
 
   #arrive(amqp: Message, lease: ChannelLease): void {
     if (lease !== this.#lease || lease.revoked) return;
+    this.#watch.arrived();
     const unknown = amqp.fields.redelivered && amqp.properties.contentType === BATCH_TYPE;
     const parcel: Parcel = { amqp, lease, open: 1, unknown };
     if (unknown) this.#learn();
@@ -441,10 +463,8 @@ export class Partition implements Holder {
 
   async #roundTrip(): Promise<void> {
     this.#flush();
-    const channel = this.#channel;
-    if (channel === undefined) return;
     try {
-      await channel.checkQueue(this.#options.queue);
+      await this.#watch.ask();
     } catch (error) {
       // The channel is gone, and the lease with it.
       this.#options.log.debug(
@@ -457,6 +477,7 @@ export class Partition implements Holder {
   /** Gives up the lease: nothing of it can be settled any more. */
   #release(): void {
     const lease = this.#lease;
+    this.#watch.end();
     this.#channel = undefined;
     this.#parcels = new Map();
     this.#unopened = [];
