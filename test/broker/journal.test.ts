@@ -6,7 +6,7 @@ import type { Consumer, Delivery } from '../../src/ports/transport.ts';
 import { brokerNode } from '../support/broker.ts';
 import type { BrokerNode } from '../support/broker-node.ts';
 import { Collector } from '../support/collector.ts';
-import { onBus, outgoing, rounds } from '../support/messages.ts';
+import { onBus, outgoing, rounds, series } from '../support/messages.ts';
 import { RabbitBus } from '../support/rabbit-bus.ts';
 import { testLog } from '../support/targets.ts';
 import { until, within } from '../support/until.ts';
@@ -73,6 +73,36 @@ describe('the journal of deliveries on RabbitMQ', () => {
     const next = await Collector.start(await bus.open({ log: testLog }), 'oms');
     expect((await next.atLeast(2)).map(idOf), 'a batch that came again').to.deep.equal(deliveries.map(idOf));
     expect(said.filter((text) => text === WITHOUT)).to.have.length(1);
+  });
+
+  it('holds nothing up when a durable note is not in the copy that the broker gives', async function () {
+    this.timeout(120_000);
+    bus = await RabbitBus.create(node.url, { endpoints: { oms: { takes: ['shop.order.placed@1'] } } });
+    const said: string[] = [];
+    const note = (_fields: object, text: string): void => {
+      said.push(text);
+    };
+    const log: Log = { debug: () => undefined, info: note, warn: note, error: note };
+    const transport = await bus.open({ log });
+    await transport.send(onBus(series('k', 3)));
+    const collector = await Collector.start(transport, 'oms');
+    const [first, second, third] = await collector.atLeast(3);
+    if (first === undefined || second === undefined || third === undefined) throw new Error('three were expected');
+    expect(await collector.consumer.begin(first)).to.equal(1);
+    const names = namesOf(bus.manifest.bus);
+    const connection = await connect(node.url);
+    const channel = await connection.createChannel();
+    // As of a replica that has fallen behind: what it has is given, again and again, and the rest never.
+    await channel.bindQueue(names.audit, names.records, 'journal');
+    await channel.unbindQueue(names.journal, names.records, 'journal');
+    expect(await within('the beginning of a suspect', collector.consumer.begin(second), 30_000)).to.equal(1);
+    expect(said.filter((text) => text === ANEW)).to.have.lengthOf.within(1, 2);
+    expect(said.filter((text) => text === WITHOUT)).to.have.length(1);
+    await channel.bindQueue(names.journal, names.records, 'journal');
+    await connection.close();
+    expect(await within('the next one', collector.consumer.begin(third))).to.equal(1);
+    expect(said).to.include('RabbitMQ gives the journal again');
+    expect(await collector.consumer.begin(first), 'by the same process').to.equal(1);
   });
 
   it('is read anew when the broker has forgotten who reads', async function () {

@@ -8,6 +8,7 @@ import type { RabbitDelivery } from './delivery.ts';
 import { parcelId } from './identity.ts';
 import { JournalRecord, type Told } from './journal-record.ts';
 import type { Publisher } from './publisher.ts';
+import { offsetOf } from './stream.ts';
 
 export interface JournalOptions {
   readonly connection: Connection;
@@ -24,6 +25,8 @@ const RETURN = 3_000;
 const LONGEST_READING = 60_000;
 /** How long traffic waits for a stream that gives nothing, as of a cluster that has just lost nodes. @unit milliseconds */
 const LONGEST_WAIT = 9_000;
+/** How long it waits for a stream that gives notes, when the one that is awaited is not among them. @unit milliseconds */
+const LONGEST_SEARCH = 60_000;
 
 interface Waiter {
   /** Among the notes of this process. */
@@ -39,8 +42,8 @@ interface Waiter {
  * handled, and which members of a batch are settled when the batch as a whole is not. What comes back from the stream is
  * durable, and its order is the same for all, so a count is exact whoever wrote the earlier notes.
  *
- * A broker may forget a reader when nodes of its cluster are lost, and say nothing: so when a durable note does not come back
- * and nothing else does, the stream is read anew. While that gives nothing either, traffic goes on by what was read before: members
+ * A broker may forget a reader when nodes of its cluster are lost, or read it a copy that lacks what is durable elsewhere, and say
+ * nothing: so when a durable note does not come back and nothing else does, the stream is read anew. While that gives nothing new, traffic goes on by what was read before: members
  * of a batch may come again, and a message that kills processes may be tried more often.
  */
 export class Journal {
@@ -55,8 +58,10 @@ export class Journal {
   #forsake: (() => void) | undefined;
   /** When the reading began, or a note was read last. */
   #readAt = 0;
-  /** When a note was read last. */
+  /** When a note was read last, be it one that was read before. */
   #notedAt = Number.NEGATIVE_INFINITY;
+  /** How far the stream was ever read, and when that was. What is read anew is nothing new. */
+  #newest = { offset: -1, at: Number.NEGATIVE_INFINITY };
   /** How long this reading may give nothing. @unit milliseconds */
   #readingMs = RETURN;
   /** Of the note for which somebody waited in vain: the broker's copy that is read lacks what is durable elsewhere. */
@@ -157,7 +162,9 @@ export class Journal {
         forsake();
       }
       const longest = this.#behind === undefined ? LONGEST_WAIT : RETURN;
-      if (now - Math.max(this.#notedAt, sinceMs) < longest) {
+      const reads = now - this.#notedAt < RETURN;
+      const gives = now - Math.max(this.#newest.at, sinceMs) < longest;
+      if ((reads || gives) && now - sinceMs < LONGEST_SEARCH) {
         this.#expect(nonce, sinceMs);
         return;
       }
@@ -236,6 +243,8 @@ export class Journal {
           return;
         }
         this.#readAt = this.#notedAt = this.#options.clock.elapsed();
+        const offset = offsetOf(message) ?? 0;
+        if (offset > this.#newest.offset) this.#newest = { offset, at: this.#notedAt };
         // Until the first comes, what was known still holds.
         if (!begun) this.#record.recount();
         begun = true;
@@ -252,17 +261,19 @@ export class Journal {
     if (typeof note !== 'object' || note === null) return;
     const told = this.#record.note(note);
     if (!('nonce' in note) || typeof note.nonce !== 'string') return;
-    this.#caughtUp(note.nonce);
-    this.#waiters.get(note.nonce)?.resolve(told);
+    if (this.#behind !== undefined) this.#catchUp(note.nonce, this.#behind);
+    const waiter = this.#waiters.get(note.nonce);
+    if (waiter === undefined) return;
     this.#waiters.delete(note.nonce);
+    this.#readingMs = RETURN;
+    waiter.resolve(told);
   }
 
-  /** A note of this process has come back: if it is as late as the one that was missed, the stream is given again. */
-  #caughtUp(nonce: string): void {
+  /** A note has come back: if it is of this process, and as late as the one that was missed, the stream is given again. */
+  #catchUp(nonce: string, behind: number): void {
     const [by, serial] = nonce.split(' ');
-    if (by !== this.#self || Number(serial) < (this.#behind ?? 0)) return;
-    if (this.#behind !== undefined)
-      this.#options.log.info({ queue: this.#options.queue }, 'RabbitMQ gives the journal again');
+    if (by !== this.#self || Number(serial) < behind) return;
+    this.#options.log.info({ queue: this.#options.queue }, 'RabbitMQ gives the journal again');
     this.#behind = undefined;
     this.#readingMs = RETURN;
   }

@@ -56,7 +56,7 @@ export class RabbitReplies implements Replies {
     this.#wake();
     const channel = this.#channel;
     this.#channel = undefined;
-    if (channel !== undefined) await closeChannel(channel);
+    if (channel !== undefined) await this.#options.connection.abandon(channel);
   }
 
   #stopped(): boolean {
@@ -106,7 +106,7 @@ export class RabbitReplies implements Replies {
       }
     } finally {
       this.#channel = undefined;
-      await closeChannel(channel);
+      await connection.abandon(channel);
     }
   }
 

@@ -103,7 +103,8 @@ export async function readWholeStream(
   if (end !== undefined) await readOnce(source, queue, 'first', clock, read, end);
 }
 
-function offsetOf({ properties }: Message): number | undefined {
+/** Where in its stream a message is, from 0. */
+export function offsetOf({ properties }: Message): number | undefined {
   const offset: unknown = properties.headers?.['x-stream-offset'];
   return typeof offset === 'number' ? offset : undefined;
 }

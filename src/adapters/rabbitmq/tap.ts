@@ -56,7 +56,7 @@ export class RabbitTap implements Tap {
     this.#stop.abort();
     const channel = this.#channel;
     this.#channel = undefined;
-    if (channel !== undefined) await closeChannel(channel);
+    if (channel !== undefined) await this.#options.connection.abandon(channel);
   }
 
   #stopped(): boolean {
