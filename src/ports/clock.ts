@@ -62,3 +62,13 @@ export function pause(clock: Clock, ms: number, signal?: AbortSignal): Promise<v
     signal?.addEventListener('abort', done, { once: true });
   });
 }
+
+/** What `work` resolves to; undefined when it has not by then, and goes on. @throws as it does until then */
+export async function inTime<T>(clock: Clock, ms: number, work: Promise<T>): Promise<T | undefined> {
+  const enough = new AbortController();
+  try {
+    return await Promise.race([work, pause(clock, ms, enough.signal).then(() => undefined)]);
+  } finally {
+    enough.abort();
+  }
+}

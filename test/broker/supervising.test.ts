@@ -7,6 +7,7 @@ import type { BrokerNode } from '../support/broker-node.ts';
 import { Collector } from '../support/collector.ts';
 import { onBus, outgoing, series } from '../support/messages.ts';
 import { RabbitBus } from '../support/rabbit-bus.ts';
+import { tcpProxy } from '../support/tcp-proxy.ts';
 import { until, within } from '../support/until.ts';
 
 /** Erlang, for the inside of a broker: those who consume from a queue are stopped, or forgotten by it. */
@@ -171,10 +172,28 @@ describe('supervising consumers on RabbitMQ', function () {
     await collector.settled();
     await erlang(consumersOf(queue).forget);
     await transport.send([outgoing({ id: 'after' })]);
-    expect(await heard('a consuming channel is given up')).to.contain('1 messages wait in the queue');
+    expect(await heard('a consuming channel is given up')).to.contain('the queue has 1 that wait');
     await collector.atLeast(2);
     expect(collector.ids).to.deep.equal(['before', 'after']);
     await heard('consuming again');
     expect(said.filter((line) => line.includes('its connection is cut'))).to.deep.equal([]);
+  });
+
+  it('lets a slow line be slow: what is asked stands behind what comes, and nothing comes twice', async () => {
+    const { bus: own, transport, queue } = await create();
+    for (const each of onBus(series('k', 40, { data: { note: 'x'.repeat(1_000_000) } }))) await transport.send([each]);
+    const proxy = await tcpProxy(Number(new URL(node.url).port || '5672'));
+    try {
+      // Twice as long as a channel may say nothing.
+      proxy.throttle(2_000_000);
+      const far = await own.open({ log, settleMs: SETTLE }, proxy.through(node.url));
+      const collector = await Collector.drain(far, 'oms');
+      await collector.atLeast(40);
+      await collector.settled();
+      expect(collector.ids).to.deep.equal(Array.from({ length: 40 }, (_, n) => `k${String(n)}`));
+      expect(said.filter((line) => line.includes(queue))).to.deep.equal([]);
+    } finally {
+      await proxy.close();
+    }
   });
 });

@@ -20,6 +20,8 @@ export interface TcpProxy {
   halfOpen(): void;
   /** Delivers each piece `ms` later than it came, in order. */
   slow(ms: number): void;
+  /** Delivers so much each second in each direction of a connection, in order. @param rate in bytes */
+  throttle(rate: number): void;
   /** All as it should be again. */
   mend(): void;
   close(): Promise<void>;
@@ -34,6 +36,7 @@ export async function tcpProxy(target: number | (() => number), clock: Clock = s
   let refusing = false;
   let stalled = false;
   let delayMs = 0;
+  let rate = Number.POSITIVE_INFINITY;
   let piecesLeft = Number.POSITIVE_INFINITY;
   let enough: (() => void) | undefined;
   let release: (() => void)[] = [];
@@ -62,11 +65,12 @@ export async function tcpProxy(target: number | (() => number), clock: Clock = s
       timers.add(timer);
     };
     from.on('data', (chunk: Buffer) => {
-      if (delayMs === 0 && late.length === 0) {
+      if (delayMs === 0 && rate === Number.POSITIVE_INFINITY && late.length === 0) {
         deliver(chunk);
         return;
       }
-      late.push({ chunk, due: clock.elapsed() + delayMs });
+      const free = Math.max(clock.elapsed(), late.at(-1)?.due ?? 0);
+      late.push({ chunk, due: Math.max(clock.elapsed() + delayMs, free + (chunk.length / rate) * 1_000) });
       if (late.length === 1) deliverLate();
     });
     from.on('error', () => to.destroy());
@@ -128,10 +132,14 @@ export async function tcpProxy(target: number | (() => number), clock: Clock = s
     slow(ms) {
       delayMs = ms;
     },
+    throttle(bytes) {
+      rate = bytes;
+    },
     mend() {
       refusing = false;
       stalled = false;
       delayMs = 0;
+      rate = Number.POSITIVE_INFINITY;
       piecesLeft = Number.POSITIVE_INFINITY;
       const waiting = release;
       release = [];

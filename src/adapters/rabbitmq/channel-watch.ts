@@ -1,6 +1,6 @@
 import type { Channel } from 'amqplib';
 import { toError, WaybillError } from '../../errors.ts';
-import { type Clock, pause, type Timer } from '../../ports/clock.ts';
+import { type Clock, inTime, type Timer } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
 
 export interface ChannelWatchOptions {
@@ -13,8 +13,10 @@ export interface ChannelWatchOptions {
   readonly useless: (channel: Channel, reason: string) => void;
 }
 
-/** How long the broker may say nothing; twice as long after each channel that was given up, until one brings something. @unit milliseconds */
+/** How long the broker may say nothing. @unit milliseconds */
 const FIRST_PATIENCE = 10_000;
+/** So many channels in a row are given up after it; then it doubles each time, until one is found to be good. */
+const TURNS = 6;
 /** @unit milliseconds */
 const LONGEST_PATIENCE = 300_000;
 /** From one look at an idle channel to the next. @unit milliseconds */
@@ -24,12 +26,14 @@ const LOOK = 5_000;
  * Finds out that a channel that consumes is good for nothing any more, though it stays open. When the leader of a queue was
  * lost, RabbitMQ 3.10 may forget who consumes, or what was acknowledged, or may leave what it is asked unanswered for ever.
  *
- * | for as long as the patience                                         | then                                         |
- * |---------------------------------------------------------------------|----------------------------------------------|
- * | a question is not answered                                          | the channel is given up                      |
- * | messages wait in the queue, all that came is settled, nothing comes | likewise; who only waits to be the next      |
- * |                                                                     | consumer of an ordered queue loses nothing   |
- * | nothing comes, and the queue is empty                               | all is well                                  |
+ * | for as long as the patience                                  | then                                                  |
+ * |--------------------------------------------------------------|-------------------------------------------------------|
+ * | what it was asked is not answered, and nothing comes either  | the channel is given up                               |
+ * | messages come, and the answer does not                       | a slow line: the answer stands behind them            |
+ * | messages wait in the queue, nothing comes, all is settled    | the channel is given up; who only waits to be the     |
+ * |                                                              | next consumer of an ordered queue loses but its place |
+ * | nothing comes, and the queue is empty                        | all is well                                           |
+ * | nothing comes, and something is not settled                  | the broker may wait for that: it is not asked         |
  */
 export class ChannelWatch {
   readonly #options: ChannelWatchOptions;
@@ -37,6 +41,8 @@ export class ChannelWatch {
   #timer: Timer | undefined;
   /** Channels in a row that were given up. */
   #turns = 0;
+  /** When a message came last. @unit milliseconds of `clock.elapsed()` */
+  #arrivedAt = Number.NEGATIVE_INFINITY;
   /** Since when messages wait that do not come. */
   #silentSince: number | undefined;
 
@@ -44,12 +50,14 @@ export class ChannelWatch {
     this.#options = options;
   }
 
+  /** From now on it is this channel that consumes. */
   begin(channel: Channel): void {
     this.end();
     this.#channel = channel;
     this.#arm();
   }
 
+  /** None does. */
   end(): void {
     this.#channel = undefined;
     this.#silentSince = undefined;
@@ -58,6 +66,7 @@ export class ChannelWatch {
 
   /** A message has come. */
   arrived(): void {
+    this.#arrivedAt = this.#options.clock.elapsed();
     this.#silentSince = undefined;
     this.#turns = 0;
   }
@@ -71,32 +80,34 @@ export class ChannelWatch {
     const channel = this.#channel;
     if (channel === undefined) return undefined;
     const patience = this.#patience;
-    const answer = await this.#within(patience, channel.checkQueue(this.#options.queue));
+    const answer = await this.#patiently(patience, channel.checkQueue(this.#options.queue));
     if (answer === undefined) this.#giveUp(channel, unanswered(patience));
     return answer?.messageCount;
   }
 
-  /** @throws WB_TRANSPORT_UNAVAILABLE (retryable) when the broker does not answer for as long as the patience */
+  /** @throws WB_TRANSPORT_UNAVAILABLE (retryable) when the broker does not answer for as long as the patience, and as `answer` does */
   async insist(answer: Promise<object>): Promise<void> {
     const patience = this.#patience;
-    if ((await this.#within(patience, answer)) !== undefined) return;
+    if ((await this.#patiently(patience, answer)) !== undefined) return;
     this.#turns += 1;
     throw new WaybillError('WB_TRANSPORT_UNAVAILABLE', unanswered(patience), { retryable: true });
   }
 
   /** @unit milliseconds */
   get #patience(): number {
-    return Math.min(LONGEST_PATIENCE, FIRST_PATIENCE * 2 ** this.#turns);
+    return Math.min(LONGEST_PATIENCE, FIRST_PATIENCE * 2 ** Math.max(0, this.#turns - TURNS));
   }
 
-  async #within<T>(patience: number, answer: Promise<T>): Promise<T | undefined> {
-    const enough = new AbortController();
-    const late = pause(this.#options.clock, patience, enough.signal).then(() => undefined);
-    try {
-      return await Promise.race([answer, late]);
-    } finally {
-      enough.abort();
+  /** The patience begins anew with each message that comes. */
+  async #patiently<T>(patience: number, answer: Promise<T>): Promise<T | undefined> {
+    const { clock } = this.#options;
+    let left = patience;
+    while (left > 0) {
+      const found = await inTime(clock, left, answer);
+      if (found !== undefined) return found;
+      left = patience - (clock.elapsed() - this.#arrivedAt);
     }
+    return undefined;
   }
 
   #giveUp(channel: Channel, reason: string): void {
@@ -126,11 +137,12 @@ export class ChannelWatch {
     } catch (error) {
       log.debug({ queue, error: toError(error).message }, 'a channel closed while it was looked at');
     }
+    if (waiting === 0) this.#turns = 0;
     // Something came meanwhile, or nothing waits.
     if (this.#silentSince !== since) return;
     if (waiting === undefined || waiting === 0 || !idle()) this.#silentSince = undefined;
     else if (clock.elapsed() - since >= this.#patience)
-      this.#giveUp(channel, `${String(waiting)} messages wait in the queue, and it does not give any`);
+      this.#giveUp(channel, `the queue has ${String(waiting)} that wait, and RabbitMQ gives none`);
   }
 }
 

@@ -1,6 +1,6 @@
 import { type Channel, type ChannelModel, type ConfirmChannel, connect, type RecoveringChannelModel } from 'amqplib';
 import { toError, WaybillError } from '../../errors.ts';
-import { type Clock, pause } from '../../ports/clock.ts';
+import { type Clock, inTime } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
 import type { RabbitAddress } from './address.ts';
 import { gatherWrites } from './gathered-writes.ts';
@@ -14,7 +14,7 @@ const SOCKET = { noDelay: true, timeout: CONNECT_TIMEOUT, writableHighWaterMark:
 /** How long a good-bye may take; a peer that froze is found out by heartbeats later. @unit milliseconds */
 const CLOSE_TIMEOUT = 3_000;
 /** How long a channel may take to close before its connection is cut. @unit milliseconds */
-const ABANDON_TIMEOUT = 5_000;
+const ABANDON_TIMEOUT = 10_000;
 
 export interface ConnectionOptions {
   readonly address: RabbitAddress;
@@ -124,15 +124,10 @@ export class Connection {
    */
   async abandon(channel: Channel): Promise<void> {
     const { clock, log, name } = this.#options;
-    const enough = new AbortController();
-    const late = pause(clock, ABANDON_TIMEOUT, enough.signal).then(() => 'late' as const);
-    try {
-      if ((await Promise.race([closeChannel(channel), late])) !== 'late') return;
-      log.warn({ connection: name }, 'RabbitMQ does not close a channel: its connection is cut');
-      socketOf(channel.connection)?.destroy(new Error('RabbitMQ did not close a channel'));
-    } finally {
-      enough.abort();
-    }
+    const closed = closeChannel(channel).then(() => true);
+    if ((await inTime(clock, ABANDON_TIMEOUT, closed)) === true) return;
+    log.warn({ connection: name }, 'RabbitMQ does not close a channel: its connection is cut');
+    socketOf(channel.connection)?.destroy(new Error('RabbitMQ did not close a channel'));
   }
 
   /** Does what may be done twice, and does it again whenever the connection was lost under it. */
@@ -151,9 +146,7 @@ export class Connection {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    const late = new AbortController();
-    await Promise.race([this.#model.close(), pause(this.#options.clock, CLOSE_TIMEOUT, late.signal)]);
-    late.abort();
+    await inTime(this.#options.clock, CLOSE_TIMEOUT, this.#model.close());
     this.#connected = false;
     this.#options.changed();
   }
@@ -188,9 +181,7 @@ export async function closeChannel(channel: Channel): Promise<void> {
 
 /** Closes a channel on which the broker may not even answer that: does not wait long. */
 export async function leaveChannel(channel: Channel, clock: Clock): Promise<void> {
-  const late = new AbortController();
-  await Promise.race([closeChannel(channel), pause(clock, CLOSE_TIMEOUT, late.signal)]);
-  late.abort();
+  await inTime(clock, CLOSE_TIMEOUT, closeChannel(channel));
 }
 
 /** What a failed attempt to connect means, with the address and without the password. */

@@ -42,9 +42,10 @@ interface Waiter {
  * handled, and which members of a batch are settled when the batch as a whole is not. What comes back from the stream is
  * durable, and its order is the same for all, so a count is exact whoever wrote the earlier notes.
  *
- * A broker may forget a reader when nodes of its cluster are lost, or read it a copy that lacks what is durable elsewhere, and say
- * nothing: so when a durable note does not come back and nothing else does, the stream is read anew. While that gives nothing new, traffic goes on by what was read before: members
- * of a batch may come again, and a message that kills processes may be tried more often.
+ * A broker may forget a reader when nodes of its cluster are lost, or read it a copy that lacks what is durable elsewhere, and
+ * say nothing: so when a durable note does not come back and nothing else does, the stream is read anew. While that gives
+ * nothing new, traffic goes on by what was read before: members of a batch may come again, and a message that kills processes
+ * may be tried more often.
  */
 export class Journal {
   readonly #options: JournalOptions;

@@ -4,7 +4,7 @@ import { toError } from '../../errors.ts';
 import { type Clock, pause, type Timer } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
 import type { ConsumerState, Tally } from '../../ports/transport.ts';
-import { type Connection, closeChannel } from './connection.ts';
+import type { Connection } from './connection.ts';
 import type { Names } from './names.ts';
 import { type Attendant, Roster } from './roster.ts';
 import type { SeatState } from './seats.ts';
@@ -205,7 +205,7 @@ export class Members {
         await channel.consume(
           queue,
           (message) => {
-            if (message === null) void closeChannel(channel);
+            if (message === null) void connection.abandon(channel);
             else this.#receive(message);
           },
           { noAck: true },

@@ -1,6 +1,6 @@
 import type { Channel, Message } from 'amqplib';
 import { toError, WaybillError } from '../../errors.ts';
-import { type Clock, pause } from '../../ports/clock.ts';
+import { type Clock, inTime, pause } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
 import { believed, decodeBelieved } from './arrival.ts';
 import { ChannelWatch } from './channel-watch.ts';
@@ -37,8 +37,10 @@ const TIMEOUT_FIX =
   'Raise consumer_timeout in rabbitmq.conf (milliseconds, the same on all nodes) above `hold` and the longest handler, or lower `hold` and `timeout`.';
 /** From one round trip for acknowledgements to the next: each costs the broker as much as a message. @unit milliseconds */
 const BARRIER_GAP = 10;
-/** A connection that closes does not wait longer for a broker that takes nothing. @unit milliseconds */
+/** Whoever closes does not wait longer for a broker that takes nothing. @unit milliseconds */
 const MARK_DEADLINE = 5_000;
+/** Nor for one that does not answer. @unit milliseconds */
+const CLOSE_DEADLINE = 10_000;
 
 /**
  * One queue on one channel, attached again after each loss: of the connection, of the channel, of the queue.
@@ -51,6 +53,8 @@ export class Partition implements Holder {
   readonly #stop = new AbortController();
   readonly #watch: ChannelWatch;
   #channel: Channel | undefined;
+  /** Resolves when every channel that was given up is closed. */
+  #parted: Promise<unknown> = Promise.resolve();
   /** Of `start`, until the first attempt that succeeds. */
   #first: { resolve: () => void; reject: (error: Error) => void } | undefined;
   #lease: ChannelLease;
@@ -88,7 +92,7 @@ export class Partition implements Holder {
         options.log.warn({ queue: options.queue, error: reason }, 'a consuming channel is given up');
         this.#away = reason;
         this.#lose();
-        void this.#options.connection.abandon(channel);
+        this.#part(channel);
       },
     });
   }
@@ -187,29 +191,32 @@ export class Partition implements Holder {
 
   async close(): Promise<void> {
     this.#paused = true;
-    if (this.#stopped) return;
+    if (this.#stopped()) return;
     this.#flush();
     // Without this round trip the broker loses acknowledgements that are on their way when the channel closes.
-    await this.acknowledged();
+    await inTime(this.#options.clock, CLOSE_DEADLINE, this.acknowledged());
     // A batch of which some members are settled comes again as a whole: the next one learns which to leave out.
     await this.#mark();
     this.#stop.abort();
     const channel = this.#channel;
     this.#release();
-    if (channel !== undefined) await this.#options.connection.abandon(channel);
+    if (channel !== undefined) this.#part(channel);
+    await this.#parted;
   }
 
-  get #stopped(): boolean {
+  #stopped(): boolean {
     return this.#stop.signal.aborted;
   }
 
   async #supervise(): Promise<void> {
     const { clock, connection, log, queue } = this.#options;
     let failures = 0;
-    while (!this.#stopped) {
+    while (!this.#stopped()) {
       if (this.#channel === undefined) {
         try {
+          await this.#parted;
           await this.#attach();
+          if (this.#stopped()) break;
           failures = 0;
           this.#attached();
           this.#first?.resolve();
@@ -267,6 +274,10 @@ export class Partition implements Holder {
   async #attach(): Promise<void> {
     const { connection, queue, endpoint, partition, prefetch, log } = this.#options;
     const channel = await connection.channel();
+    if (this.#stopped()) {
+      this.#part(channel);
+      return;
+    }
     const lease = new ChannelLease(endpoint, partition, this);
     const lost = (): void => {
       if (this.#lease === lease) this.#lose();
@@ -282,7 +293,7 @@ export class Partition implements Holder {
         this.#away = 'RabbitMQ cancelled the consumer: the queue was deleted, or its node is going';
         log.warn({ queue }, 'RabbitMQ cancelled a consumer');
         lost();
-        void connection.abandon(channel);
+        this.#part(channel);
       }
     };
     this.#lease = lease;
@@ -292,10 +303,14 @@ export class Partition implements Holder {
       await this.#watch.insist(channel.prefetch(prefetch).then(() => channel.consume(queue, receive)));
     } catch (error) {
       lost();
-      void connection.abandon(channel);
+      this.#part(channel);
       throw error;
     }
-    if (this.#stopped) await connection.abandon(channel);
+  }
+
+  /** What came on the channel goes to nobody else before it is closed. */
+  #part(channel: Channel): void {
+    this.#parted = Promise.all([this.#parted, this.#options.connection.abandon(channel)]);
   }
 
   /** The channel is gone, or given up: what came on it and is not settled comes again. */

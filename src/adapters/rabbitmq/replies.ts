@@ -5,7 +5,7 @@ import type { EncodedMessage } from '../../message.ts';
 import { type Clock, pause } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
 import type { Replies } from '../../ports/transport.ts';
-import { type Connection, closeChannel } from './connection.ts';
+import { type Connection, leaveChannel } from './connection.ts';
 import { decodeMessage, isUndecodable } from './decode.ts';
 
 export interface RepliesOptions {
@@ -56,7 +56,7 @@ export class RabbitReplies implements Replies {
     this.#wake();
     const channel = this.#channel;
     this.#channel = undefined;
-    if (channel !== undefined) await this.#options.connection.abandon(channel);
+    if (channel !== undefined) await leaveChannel(channel, this.#options.clock);
   }
 
   #stopped(): boolean {
@@ -84,7 +84,7 @@ export class RabbitReplies implements Replies {
 
   /** Resolves when it is over. */
   async #attach(): Promise<void> {
-    const { connection, exchange } = this.#options;
+    const { connection, exchange, clock } = this.#options;
     const channel = await connection.channel();
     const ended = new Promise<void>((resolve) => channel.once('close', resolve));
     try {
@@ -94,7 +94,7 @@ export class RabbitReplies implements Replies {
       await channel.consume(
         queue,
         (message) => {
-          if (message === null) void closeChannel(channel);
+          if (message === null) void connection.abandon(channel);
           else this.#take(message);
         },
         { noAck: true },
@@ -106,7 +106,7 @@ export class RabbitReplies implements Replies {
       }
     } finally {
       this.#channel = undefined;
-      await connection.abandon(channel);
+      await leaveChannel(channel, clock);
     }
   }
 

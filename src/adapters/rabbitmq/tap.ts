@@ -5,7 +5,7 @@ import { type EncodedMessage, type TypeRef, typeRef } from '../../message.ts';
 import { type Clock, pause } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
 import type { Tap } from '../../ports/transport.ts';
-import { type Connection, closeChannel } from './connection.ts';
+import { type Connection, leaveChannel } from './connection.ts';
 import { decodeMessage, isUndecodable } from './decode.ts';
 import { busPattern, delayedFor } from './delays.ts';
 import { typeWord } from './names.ts';
@@ -56,7 +56,7 @@ export class RabbitTap implements Tap {
     this.#stop.abort();
     const channel = this.#channel;
     this.#channel = undefined;
-    if (channel !== undefined) await this.#options.connection.abandon(channel);
+    if (channel !== undefined) await leaveChannel(channel, this.#options.clock);
   }
 
   #stopped(): boolean {
@@ -82,7 +82,8 @@ export class RabbitTap implements Tap {
 
   /** Resolves when it watches; `ended` when it does no more. */
   async #attach(): Promise<{ ended: Promise<void> }> {
-    const channel = await this.#options.connection.channel();
+    const { connection } = this.#options;
+    const channel = await connection.channel();
     const ended = new Promise<void>((resolve) => channel.once('close', resolve));
     await channel.assertQueue(this.#queue, {
       exclusive: true,
@@ -94,7 +95,7 @@ export class RabbitTap implements Tap {
     await channel.consume(
       this.#queue,
       (message) => {
-        if (message === null) void closeChannel(channel);
+        if (message === null) void connection.abandon(channel);
         else this.#show(message);
       },
       { noAck: true },
