@@ -3,7 +3,7 @@ import { DiagLogLevel, diag, metrics as otelMetrics } from '@opentelemetry/api';
 import type { PrometheusExporter } from '@opentelemetry/exporter-prometheus';
 import type { NodeSDKConfiguration } from '@opentelemetry/sdk-node';
 import { toError, WaybillError } from '../errors.ts';
-import { pause, systemClock } from '../ports/clock.ts';
+import { inTime, systemClock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
 import { ExportFaults } from './export-faults.ts';
 import { openLog } from './log.ts';
@@ -141,12 +141,9 @@ function flushed(shutdown: () => Promise<void>, log: Log): Telemetry {
 }
 
 async function end(shutdown: () => Promise<void>, log: Log): Promise<void> {
-  const late = new AbortController();
   try {
-    await Promise.race([shutdown(), pause(systemClock, FLUSH_MS, late.signal)]);
+    await inTime(systemClock, FLUSH_MS, shutdown());
   } catch (error) {
     log.warn({ error: toError(error).message }, 'the last telemetry was not sent');
-  } finally {
-    late.abort();
   }
 }

@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import { toError } from '../errors.ts';
 import { type EncodedMessage, type Envelope, typeRef } from '../message.ts';
-import { type Clock, pause, type Timer } from '../ports/clock.ts';
+import { type Clock, inTime, type Timer } from '../ports/clock.ts';
 import type { HistoryOperation, HistoryRecord } from '../ports/history.ts';
 import type { Log } from '../ports/log.ts';
 import type { Transport } from '../ports/transport.ts';
@@ -98,9 +98,7 @@ export class History {
   /** Keeps what there is still, as far as the transport takes it at once. Before the transport is closed. */
   async close(): Promise<void> {
     this.#closed = true;
-    const late = new AbortController();
-    await Promise.race([this.#keepRest(), pause(this.#options.clock, CLOSE_MS, late.signal)]);
-    late.abort();
+    await inTime(this.#options.clock, CLOSE_MS, this.#keepRest());
     this.#leftOut += this.#waiting.length;
     this.#waiting = [];
     this.#sayLeftOut();

@@ -1,7 +1,7 @@
 import { toError, WaybillError } from '../errors.ts';
 import { type EncodedMessage, type Message, type TypeRef, typeRef } from '../message.ts';
 import type { Plan } from '../plan/plan.ts';
-import { type Clock, pause, type Timer } from '../ports/clock.ts';
+import { type Clock, inTime, type Timer } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
 import { failureOf, retrace, type Span, type Traced, type Tracing } from '../ports/tracing.ts';
 import type { Address, EndpointStats, Replies, Tally, Transport, Unsubscribe } from '../ports/transport.ts';
@@ -229,11 +229,9 @@ export class Requests {
   /** One look serves all that are overdue at the time. */
   #look(ref: TypeRef, to: Address): Promise<string | undefined> {
     const { transport, clock, plan } = this.#parts;
-    const enough = new AbortController();
-    this.#looking ??= Promise.race([transport.stats(), pause(clock, LOOK_MS, enough.signal)])
+    this.#looking ??= inTime(clock, LOOK_MS, transport.stats())
       .then((stats) => stats?.endpoints)
       .finally(() => {
-        enough.abort();
         this.#looking = undefined;
       });
     return this.#looking.then((endpoints) => endpoints && whySilent(plan(), ref, to, endpoints));

@@ -15,6 +15,15 @@ const idOf = ({ message }: Delivery): string => message.envelope.id;
 const together = async (consumer: Consumer, deliveries: readonly Delivery[]): Promise<readonly Delivery[]> => {
   return [...((await consumer.beginTogether?.(deliveries)) ?? deliveries)];
 };
+/** A log, and what was said in it. */
+function listening(): { readonly said: readonly string[]; readonly log: Log } {
+  const said: string[] = [];
+  const note = (_fields: object, text: string): void => {
+    said.push(text);
+  };
+  return { said, log: { debug: () => undefined, info: note, warn: note, error: note } };
+}
+
 const ANEW = 'RabbitMQ does not give back what it confirmed: the stream is read anew';
 
 const WITHOUT = 'RabbitMQ does not give the journal: traffic goes on without it';
@@ -57,11 +66,7 @@ describe('the journal of deliveries on RabbitMQ', () => {
     await channel.bindQueue(names.audit, names.records, 'journal');
     await channel.unbindQueue(names.journal, names.records, 'journal');
     await connection.close();
-    const said: string[] = [];
-    const note = (_fields: object, text: string): void => {
-      said.push(text);
-    };
-    const log: Log = { debug: () => undefined, info: note, warn: note, error: note };
+    const { said, log } = listening();
     const transport = await bus.open({ log });
     await transport.send(onBus(rounds(1, 2)));
     const collector = await Collector.start(transport, 'oms');
@@ -78,11 +83,7 @@ describe('the journal of deliveries on RabbitMQ', () => {
   it('holds nothing up when a durable note is not in the copy that the broker gives', async function () {
     this.timeout(120_000);
     bus = await RabbitBus.create(node.url, { endpoints: { oms: { takes: ['shop.order.placed@1'] } } });
-    const said: string[] = [];
-    const note = (_fields: object, text: string): void => {
-      said.push(text);
-    };
-    const log: Log = { debug: () => undefined, info: note, warn: note, error: note };
+    const { said, log } = listening();
     const transport = await bus.open({ log });
     await transport.send(onBus(series('k', 3)));
     const collector = await Collector.start(transport, 'oms');
@@ -109,11 +110,7 @@ describe('the journal of deliveries on RabbitMQ', () => {
     // Each call of rabbitmqctl starts a virtual machine.
     this.timeout(480_000);
     bus = await RabbitBus.create(node.url, { endpoints: { oms: { takes: ['shop.order.placed@1'] } } });
-    const said: string[] = [];
-    const note = (_fields: object, text: string): void => {
-      said.push(text);
-    };
-    const log: Log = { debug: () => undefined, info: note, warn: note, error: note };
+    const { said, log } = listening();
     const transport = await bus.open({ log });
     await transport.send([outgoing()]);
     const collector = await Collector.start(transport, 'oms');
