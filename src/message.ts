@@ -151,6 +151,22 @@ function hashBytes(bytes: Uint8Array): number {
   return hash >>> 0;
 }
 
+const FEWEST_SLOTS = 4;
+const MOST_SLOTS = 64;
+
+/**
+ * Slots for endpoints of so many partitions, so that each partition gets about as many keys as the next: as many as partitions
+ * where these are a power of two, else at least four to a partition. Few, since messages of different slots share no batch.
+ */
+export function slotsFor(partitions: readonly number[]): number {
+  const enough = partitions.map((count) => 2 ** Math.ceil(Math.log2(isPowerOfTwo(count) ? count : 4 * count)));
+  return Math.min(MOST_SLOTS, Math.max(FEWEST_SLOTS, ...enough));
+}
+
+function isPowerOfTwo(count: number): boolean {
+  return Number.isInteger(Math.log2(count));
+}
+
 /** The partition that serves a slot. Partitions divide the slots as evenly as modulo does. */
 export function partitionOf(slot: number, partitions: number): number {
   return slot % partitions;

@@ -53,7 +53,7 @@ const Service = options(
       minimum: 1,
       maximum: 64,
       default: 1,
-      description: 'Parts of its endpoint that are worked on side by side. At most `slots`.',
+      description: 'Parts of its endpoint that are worked on side by side. At most `slots`, where these are stated.',
     }),
     client: oneOf(['sdk', 'plain'], {
       default: 'sdk',
@@ -213,20 +213,22 @@ export const BusFile = options(
     describe: Type.Optional(Type.String({ description: 'What it is for, for people.' })),
     transport: MACHINE.transport,
     store: MACHINE.store,
-    slots: Type.Unsafe<number>({
-      type: 'integer',
-      enum: [1, 2, 4, 8, 16, 32, 64],
-      default: 16,
-      description:
-        'Groups that keys fall into; the most that any `partitions` can be. It may grow later and never shrink.',
-    }),
+    slots: Type.Optional(
+      Type.Unsafe<number>({
+        type: 'integer',
+        enum: [1, 2, 4, 8, 16, 32, 64],
+        description:
+          'Groups that keys fall into; the most that any `partitions` can be. It may grow later and never shrinks. Left out, it is as many as the largest `partitions`, at least 4, and four times as many or more where that is no power of two.',
+      }),
+    ),
     router: options(
       {
         partitions: Type.Integer({
           minimum: 1,
           maximum: 64,
           default: 4,
-          description: "Parts of the router's endpoint that are worked on side by side. At most `slots`.",
+          description:
+            "Parts of the router's endpoint that are worked on side by side. At most `slots`, where these are stated.",
         }),
       },
       { default: {}, description: 'The router, which runs the routes.' },

@@ -86,13 +86,19 @@ function tidy(name: string): string {
   return words === '' ? 'it in lower-case letters' : words.slice(0, 63);
 }
 
-function checkPartitions(whose: string, partitions: number, slots: number, path: DocumentPath, report: Report): void {
-  if (partitions <= slots) return;
+function checkPartitions(
+  whose: string,
+  partitions: number,
+  slots: number | undefined,
+  path: DocumentPath,
+  report: Report,
+): void {
+  if (slots === undefined || partitions <= slots) return;
   const enough = 2 ** Math.ceil(Math.log2(partitions));
   report(
     path,
     `${whose} has ${String(partitions)} partitions, more than the ${String(slots)} slots that keys fall into`,
-    `Write slots: ${String(enough)}, or fewer partitions.`,
+    `Write slots: ${String(enough)}, or fewer partitions, or leave slots out.`,
   );
 }
 

@@ -2,6 +2,7 @@ import path from 'node:path';
 import { type Fault, FaultsError, type Position } from '../errors.ts';
 import { makeScript } from '../mediators/script.ts';
 import { MEDIATORS } from '../mediators/table.ts';
+import { slotsFor } from '../message.ts';
 import type { Mediator } from '../ports/mediator.ts';
 import { checkRoutes } from '../routes/check.ts';
 import type { BusFile } from './bus-file.ts';
@@ -151,13 +152,14 @@ function define(
   ];
   const stated = record(record(written)['limits']);
   const rings = Object.keys(bus.keys).sort();
+  const services = Object.entries(bus.services).map(([name, service]) => defineService(name, service));
   return {
     bus: bus.bus,
     part: bus.part,
     states: LIMITS.filter((name) => stated[name] !== undefined),
-    slots: bus.slots,
+    slots: bus.slots ?? slotsFor([bus.router.partitions, ...services.map(({ partitions }) => partitions)]),
     limits: bus.limits,
-    services: Object.entries(bus.services).map(([name, service]) => defineService(name, service)),
+    services,
     // As written: what references resolve to is a matter of this machine, and mostly secret.
     sources: record(record(written)['sources']),
     ...(rings.length > 0 && { facilities: { keyRings: rings } }),

@@ -64,11 +64,17 @@ export function pause(clock: Clock, ms: number, signal?: AbortSignal): Promise<v
 }
 
 /** What `work` resolves to; undefined when it has not by then, and goes on. @throws as it does until then */
-export async function inTime<T>(clock: Clock, ms: number, work: Promise<T>): Promise<T | undefined> {
-  const enough = new AbortController();
-  try {
-    return await Promise.race([work, pause(clock, ms, enough.signal).then(() => undefined)]);
-  } finally {
-    enough.abort();
-  }
+export function inTime<T>(clock: Clock, ms: number, work: Promise<T>): Promise<T | undefined> {
+  return new Promise((resolve, reject) => {
+    const timer = clock.timer(
+      ms,
+      () => {
+        resolve(undefined);
+      },
+      true,
+    );
+    work.then(resolve, reject).finally(() => {
+      timer.cancel();
+    });
+  });
 }

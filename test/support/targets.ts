@@ -6,7 +6,7 @@ import type { Target } from './peer-protocol.ts';
 /** Says nothing, unless `WAYBILL_TEST_LOG` is set: transports warn of the very faults that tests make. */
 const say = (fields: object, text: string): void => {
   if (process.env['WAYBILL_TEST_LOG'] !== undefined)
-    process.stderr.write(`${String(process.pid)} ${text} ${JSON.stringify(fields)}\n`);
+    process.stderr.write(`${new Date().toISOString()} ${String(process.pid)} ${text} ${JSON.stringify(fields)}\n`);
 };
 export const testLog: Log = { debug: say, info: say, warn: say, error: say };
 

@@ -1,6 +1,15 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { type Envelope, earliest, orderingKey, parseTypeRef, partitionOf, slotOf, typeRef } from '../../src/message.ts';
+import {
+  type Envelope,
+  earliest,
+  orderingKey,
+  parseTypeRef,
+  partitionOf,
+  slotOf,
+  slotsFor,
+  typeRef,
+} from '../../src/message.ts';
 
 /** FNV-1a, 32 bits, by the book: over UTF-8 bytes, with BigInt. */
 function fnv1a(text: string): number {
@@ -63,6 +72,29 @@ describe('the slot of a key', () => {
     const slots = new Set(Array.from({ length: 1_000 }, (_, n) => slotOf(`order-${String(n)}`, 16)));
     expect(slots.size).to.equal(16);
     expect(new Set([...slots].map((slot) => partitionOf(slot, 3)))).to.deep.equal(new Set([0, 1, 2]));
+  });
+});
+
+describe('the slots of a bus', () => {
+  const largestShare = (partitions: number): number => {
+    const slots = slotsFor([partitions]);
+    const counts = Array.from({ length: slots }, (_, slot) => partitionOf(slot, partitions));
+    const of = (partition: number): number => counts.filter((each) => each === partition).length;
+    return (of(0) / slots) * partitions;
+  };
+
+  it('are few, a power of two, and fill each partition about as much as the next', () => {
+    expect([1, 2, 3, 4, 5, 8, 12, 17, 32, 64].map((count) => slotsFor([count]))).to.deep.equal([
+      4, 4, 16, 4, 32, 8, 64, 64, 32, 64,
+    ]);
+    for (const count of [1, 2, 4, 8, 16, 32, 64]) expect(largestShare(count), String(count)).to.equal(1);
+    for (let count = 3; count <= 16; count++) expect(largestShare(count), String(count)).to.be.at.most(1.25);
+  });
+
+  it('are enough for each of several endpoints', () => {
+    expect(slotsFor([])).to.equal(4);
+    expect(slotsFor([4, 3, 1])).to.equal(16);
+    expect(slotsFor([32, 3])).to.equal(32);
   });
 });
 

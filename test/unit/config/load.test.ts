@@ -44,7 +44,7 @@ describe('loading a configuration', () => {
       bus: 'retail',
       part: 'main',
       states: [],
-      slots: 16,
+      slots: 4,
       limits: { size: 1_048_576, depth: 64, parking: 268_435_456 },
       routerPartitions: 4,
       sources: {
