@@ -127,6 +127,30 @@ describe('consuming from RabbitMQ', () => {
     expect(again.ids).to.deep.equal(['k1', 'k2', 'k4', 'k5', 'k7', 'k8']);
   });
 
+  it('does not hand over again what was settled when its acknowledgement is lost on the way, be it a batch or a single', async () => {
+    const bus = await create();
+    const near = await bus.open();
+    await near.send(onBus(series('k', 9)));
+    await near.send([outgoing({ id: 'single' })]);
+    const proxy = await tcpProxy(Number(new URL(url).port || '5672'));
+    proxies.push(proxy);
+    const collector = await Collector.start(await bus.open({}, proxy.through(url)), 'oms');
+    const had = await collector.atLeast(10);
+    proxy.halfOpen();
+    const settled = collector.settle(had);
+    proxy.cut();
+    await settled;
+    await near.send([outgoing({ id: 'fence' })]);
+    const again = await collector.atLeast(11);
+    expect(collector.ids.slice(10)).to.deep.equal(['fence']);
+    await collector.settle(again.slice(10));
+    await collector.close();
+    const last = await Collector.drain(near, 'oms');
+    await near.send([outgoing({ id: 'last' })]);
+    await last.atLeast(1);
+    expect(last.ids).to.deep.equal(['last']);
+  });
+
   it('keeps what cannot be read as a dead letter, bytes and all, and goes on', async () => {
     const bus = await create();
     const transport = await bus.open();

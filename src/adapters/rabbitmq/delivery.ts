@@ -38,6 +38,20 @@ export class ChannelLease implements Lease {
   revoke(): void {
     this.#controller.abort();
   }
+
+  /** Resolves when it is revoked. */
+  async ended(): Promise<void> {
+    if (this.revoked) return;
+    await new Promise<void>((resolve) => {
+      this.signal.addEventListener(
+        'abort',
+        () => {
+          resolve();
+        },
+        { once: true },
+      );
+    });
+  }
 }
 
 /** An AMQP message in hand: one message of the bus, or a batch of them. */

@@ -20,9 +20,14 @@ export class SentIds {
   }
 }
 
+/** What Waybill wrote into `SENT` when it published the AMQP message; undefined when somebody else did. */
+export function sentId(amqp: Message): string | undefined {
+  return textProperty(headersOf(amqp)[SENT]);
+}
+
 /** Of an AMQP message, the same each time it is delivered. Without `SENT`, from what its publisher wrote. */
 export function parcelId(amqp: Message): string {
-  const sent = textProperty(headersOf(amqp)[SENT]);
+  const sent = sentId(amqp);
   if (sent !== undefined) return sent;
   const timestamp: unknown = amqp.properties.timestamp;
   const messageId: unknown = amqp.properties.messageId;
@@ -33,7 +38,7 @@ export function parcelId(amqp: Message): string {
 
 /** When Waybill published it. @unit milliseconds since the epoch */
 export function sentAt(amqp: Message): number | undefined {
-  const time = Number.parseInt(textProperty(headersOf(amqp)[SENT])?.split('-')[0] ?? '', 36);
+  const time = Number.parseInt(sentId(amqp)?.split('-')[0] ?? '', 36);
   return Number.isNaN(time) ? undefined : time;
 }
 

@@ -6,6 +6,9 @@ export interface Told {
   readonly known: ReadonlySet<string>;
 }
 
+/** Members of an AMQP message that are settled, by index. */
+export type Settled = ReadonlySet<number> | 'all';
+
 const NONE: ReadonlySet<number> = new Set();
 /**
  * Batches and suspects that are remembered at most, the oldest forgotten first: then members of a batch may come again, and a
@@ -19,7 +22,7 @@ export class JournalRecord {
   /** Which process began a delivery together with others last. */
   readonly #together = new Map<string, string>();
   /** By the endpoint's copy of a batch. */
-  readonly #marks = new Map<string, ReadonlySet<number>>();
+  readonly #marks = new Map<string, Settled>();
 
   /** Takes the next note of the stream. */
   note(note: object): Told {
@@ -48,14 +51,14 @@ export class JournalRecord {
     return { count: (before?.count ?? 0) + (again ? 0 : 1), known };
   }
 
-  /** Members of a batch that an endpoint has settled. @returns how a note names the endpoint's copy of the batch */
-  mark(endpoint: string, parcel: string, settled: Iterable<number>): string {
+  /** What an endpoint has settled of an AMQP message. @returns how a note names the endpoint's copy of the batch */
+  mark(endpoint: string, parcel: string, settled: Settled): string {
     const copy = copyOf(endpoint, parcel);
     this.#remember(copy, settled);
     return copy;
   }
 
-  settledOf(endpoint: string, parcel: string): ReadonlySet<number> {
+  settledOf(endpoint: string, parcel: string): Settled {
     return this.#marks.get(copyOf(endpoint, parcel)) ?? NONE;
   }
 
@@ -65,8 +68,9 @@ export class JournalRecord {
     this.#together.clear();
   }
 
-  #remember(copy: string, settled: Iterable<number>): void {
-    keep(this.#marks, copy, new Set([...(this.#marks.get(copy) ?? []), ...settled]));
+  #remember(copy: string, settled: Settled): void {
+    const before = this.#marks.get(copy) ?? NONE;
+    keep(this.#marks, copy, before === 'all' || settled === 'all' ? 'all' : new Set([...before, ...settled]));
   }
 }
 
@@ -83,11 +87,12 @@ function togetherOf(note: object): readonly string[] {
   return note.together.filter((each) => typeof each === 'string');
 }
 
-function marksOf(note: object): readonly (readonly [copy: string, settled: readonly number[]])[] {
+function marksOf(note: object): readonly (readonly [copy: string, settled: Settled])[] {
   if (!('marks' in note) || typeof note.marks !== 'object' || note.marks === null) return [];
-  return Object.entries(note.marks).flatMap(([copy, settled]): (readonly [string, readonly number[]])[] =>
-    Array.isArray(settled) ? [[copy, settled.filter((index) => typeof index === 'number')]] : [],
-  );
+  return Object.entries(note.marks).flatMap(([copy, settled]): (readonly [string, Settled])[] => {
+    if (settled === 'all') return [[copy, settled]];
+    return Array.isArray(settled) ? [[copy, new Set(settled.filter((index) => typeof index === 'number'))]] : [];
+  });
 }
 
 /** Every endpoint that takes a batch has a copy of it, under one id, and settles it by itself. */

@@ -6,7 +6,7 @@ import type { Log } from '../../ports/log.ts';
 import { type Connection, closeChannel, leaveChannel } from './connection.ts';
 import type { RabbitDelivery } from './delivery.ts';
 import { parcelId } from './identity.ts';
-import { JournalRecord, type Told } from './journal-record.ts';
+import { JournalRecord, type Settled, type Told } from './journal-record.ts';
 import type { Publisher } from './publisher.ts';
 import { offsetOf } from './stream.ts';
 
@@ -39,7 +39,8 @@ interface Waiter {
 
 /**
  * What processes tell each other of deliveries, in a stream that all of them share: that a suspect one is about to be
- * handled, and which members of a batch are settled when the batch as a whole is not. What comes back from the stream is
+ * handled, and what of an AMQP message is
+ * settled when the broker may not know, or only of the message as a whole. What comes back from the stream is
  * durable, and its order is the same for all, so a count is exact whoever wrote the earlier notes.
  *
  * A broker may forget a reader when nodes of its cluster are lost, or read it a copy that lacks what is durable elsewhere, and
@@ -90,13 +91,13 @@ export class Journal {
   }
 
   /**
-   * Notes which members of batches an endpoint has settled, for whoever gets these batches there next. Resolves when it is durable;
+   * Notes which members of AMQP messages an endpoint has settled, for whoever gets these batches there next. Resolves when it is durable;
    * in this process it is known at once.
    */
-  async mark(endpoint: string, parcels: ReadonlyMap<string, ReadonlySet<number>>, deadlineMs: number): Promise<void> {
-    const marks: Record<string, readonly number[]> = {};
+  async mark(endpoint: string, parcels: ReadonlyMap<string, Settled>, deadlineMs: number): Promise<void> {
+    const marks: Record<string, readonly number[] | 'all'> = {};
     for (const [parcel, settled] of parcels) {
-      marks[this.#record.mark(endpoint, parcel, settled)] = [...settled];
+      marks[this.#record.mark(endpoint, parcel, settled)] = settled === 'all' ? settled : [...settled];
     }
     await this.#post({ marks }, deadlineMs);
   }
@@ -106,8 +107,8 @@ export class Journal {
     await this.#write({}, [signal]);
   }
 
-  /** Members of a batch that an endpoint had settled before it came again, as far as is known here. */
-  settledOf(endpoint: string, parcel: string): ReadonlySet<number> {
+  /** What an endpoint had settled of an AMQP message before that came again, as far as is known here. */
+  settledOf(endpoint: string, parcel: string): Settled {
     return this.#record.settledOf(endpoint, parcel);
   }
 

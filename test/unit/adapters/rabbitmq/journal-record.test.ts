@@ -31,18 +31,27 @@ describe('the record of the journal on RabbitMQ', () => {
   it('counts anew when the stream is read from its beginning, and keeps marks', () => {
     const record = new JournalRecord();
     const begun = { delivery: 'd', by: 'a' };
-    const marks = { marks: { [record.mark('oms', 'p', [0])]: [0, 2] } };
+    const marks = { marks: { [record.mark('oms', 'p', new Set([0]))]: [0, 2] } };
     record.note(begun);
     record.note(marks);
     record.recount();
     expect(record.note({ ...begun, by: 'b' }).count).to.equal(1);
-    expect([...record.settledOf('oms', 'p')]).to.deep.equal([0, 2]);
-    expect([...record.settledOf('billing', 'p')]).to.deep.equal([]);
+    expect(record.settledOf('oms', 'p')).to.deep.equal(new Set([0, 2]));
+    expect(record.settledOf('billing', 'p')).to.deep.equal(new Set());
+  });
+
+  it('know no member of what is settled as a whole that is not, whatever is noted of some of them', () => {
+    const record = new JournalRecord();
+    const copy = record.mark('oms', 'p', new Set([0]));
+    record.note({ marks: { [copy]: 'all' } });
+    record.note({ marks: { [copy]: [1] } });
+    expect(record.settledOf('oms', 'p')).to.equal('all');
+    expect(record.settledOf('billing', 'p')).to.deep.equal(new Set());
   });
 
   it('takes what is no note for one that says nothing', () => {
     const record = new JournalRecord();
-    for (const note of [{}, { delivery: 1 }, { together: 'd', by: 'a' }, { marks: null }, { marks: { p: 'all' } }])
+    for (const note of [{}, { delivery: 1 }, { together: 'd', by: 'a' }, { marks: null }, { marks: { p: 'some' } }])
       expect(record.note(note)).to.deep.equal({ count: 0, known: new Set() });
   });
 });

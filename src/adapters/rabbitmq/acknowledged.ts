@@ -1,0 +1,39 @@
+/**
+ * Which messages of a channel were acknowledged, for as long as the broker may lose that: when it is killed before it has
+ * written it down, or the line breaks, they come again. A message with delivery tag n says that the broker has taken n -
+ * `prefetch` acknowledgements, since it leaves at most `prefetch` messages of a consumer without one.
+ */
+export class Acknowledged {
+  readonly #prefetch: number;
+  /** In the order of their acknowledgement, without the first `#dropped`; undefined of what has no id. */
+  #ids: (string | undefined)[] = [];
+  #dropped = 0;
+  #latest = 0;
+
+  /** @param prefetch of the channel, in AMQP messages */
+  constructor(prefetch: number) {
+    this.#prefetch = prefetch;
+  }
+
+  /** A message has come. */
+  arrived(deliveryTag: number): void {
+    this.#latest = deliveryTag;
+    if (this.#ids.length > 2 * this.#prefetch) this.#drop();
+  }
+
+  add(id: string | undefined): void {
+    this.#ids.push(id);
+  }
+
+  /** Of those that may come again. */
+  get ids(): readonly string[] {
+    this.#drop();
+    return this.#ids.filter((id) => id !== undefined);
+  }
+
+  #drop(): void {
+    const taken = Math.max(0, this.#latest - this.#prefetch - this.#dropped);
+    this.#ids = this.#ids.slice(taken);
+    this.#dropped += taken;
+  }
+}

@@ -1,0 +1,348 @@
+import type { Channel, Message } from 'amqplib';
+import { toError } from '../../errors.ts';
+import { type Clock, pause } from '../../ports/clock.ts';
+import type { Log } from '../../ports/log.ts';
+import { Acknowledged } from './acknowledged.ts';
+import { decodeBelieved } from './arrival.ts';
+import type { ChannelWatch } from './channel-watch.ts';
+import { isUndecodable, type Undecodable } from './decode.ts';
+import { ChannelLease, type Holder, type Parcel, RabbitDelivery } from './delivery.ts';
+import { BATCH_TYPE } from './encode.ts';
+import { parcelId, sentId } from './identity.ts';
+import type { Journal } from './journal.ts';
+import type { Settled } from './journal-record.ts';
+
+export interface ParcelsOptions {
+  readonly queue: string;
+  readonly endpoint: string;
+  readonly partition: number;
+  /** AMQP messages, each of which may be a batch. The same for all consumers of an ordered queue, for ever. */
+  readonly prefetch: number;
+  /** Deliveries that may be unsettled at a time. */
+  readonly window: number;
+  readonly receive: (deliveries: readonly RabbitDelivery[]) => void;
+  /** Keeps what cannot be read as a dead letter; then it is settled. */
+  readonly bury: (found: Undecodable, amqp: Message) => Promise<void>;
+  readonly journal: Journal;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** From one round trip for acknowledgements to the next: each costs the broker as much as a message. @unit milliseconds */
+const BARRIER_GAP = 10;
+const NONE: ReadonlySet<number> = new Set();
+
+/**
+ * What one channel has brought: unpacked and handed over as far as the window goes, and acknowledged when all of a parcel is
+ * settled. Of a channel that is gone nothing can be settled any more.
+ */
+export class Parcels implements Holder {
+  readonly lease: ChannelLease;
+  readonly #options: ParcelsOptions;
+  readonly #channel: Channel;
+  readonly #watch: ChannelWatch;
+  readonly #acknowledged: Acknowledged;
+  /** By delivery tag, so in order of delivery. */
+  readonly #parcels = new Map<number, Parcel>();
+  /** Parcels that no one has been handed anything of. */
+  #unopened: Parcel[] = [];
+  #unopenedHead = 0;
+  /** Of the parcel that is being handed out. */
+  readonly #opened: RabbitDelivery[] = [];
+  #finished: Parcel[] = [];
+  #handed = 0;
+  #paused = false;
+  #pumping = false;
+  #flushing = false;
+  #learning = false;
+  readonly #whenEmptied: (() => void)[] = [];
+  #barrier: Promise<void> | undefined;
+  #nextBarrier: Promise<void> | undefined;
+
+  constructor(options: ParcelsOptions, channel: Channel, watch: ChannelWatch) {
+    this.#options = options;
+    this.#channel = channel;
+    this.#watch = watch;
+    this.#acknowledged = new Acknowledged(options.prefetch);
+    this.lease = new ChannelLease(options.endpoint, options.partition, this);
+  }
+
+  /** Deliveries that were handed over and are not settled. */
+  get inHand(): number {
+    return this.#handed;
+  }
+
+  /** Messages that are here and were not handed over, a batch as its members once it was opened. */
+  get buffered(): number {
+    return this.#opened.length + this.#unopened.length - this.#unopenedHead;
+  }
+
+  /** Whether everything that came is settled. */
+  get idle(): boolean {
+    return this.#parcels.size === 0;
+  }
+
+  /** `time` of the first message that is here, not settled, and can be read. A queue hands out its head first, so nothing older waits. */
+  get oldest(): string | undefined {
+    for (const parcel of this.#parcels.values()) {
+      if (parcel.open === 0) continue;
+      const members = parcel.members ?? decodeBelieved(parcel.amqp, () => this.#options.clock.now());
+      for (const [index, member] of members.entries()) {
+        if (parcel.settled?.has(index) !== true && !isUndecodable(member)) return member.envelope.time;
+      }
+    }
+    return undefined;
+  }
+
+  arrive(amqp: Message): void {
+    if (this.lease.revoked) return;
+    this.#watch.arrived();
+    this.#acknowledged.arrived(amqp.fields.deliveryTag);
+    const unknown = amqp.fields.redelivered && amqp.properties.contentType === BATCH_TYPE;
+    const parcel: Parcel = { amqp, lease: this.lease, open: 1, unknown };
+    if (unknown) this.#learn();
+    this.#parcels.set(amqp.fields.deliveryTag, parcel);
+    this.#unopened.push(parcel);
+    this.#pump();
+  }
+
+  /** Hands over no more. */
+  pause(): void {
+    this.#paused = true;
+  }
+
+  /** Resolves when nothing that was handed over is unsettled, or nothing can be settled any more. */
+  async emptied(): Promise<void> {
+    if (this.#handed > 0) await new Promise<void>((resolve) => this.#whenEmptied.push(resolve));
+  }
+
+  finish(deliveries: readonly RabbitDelivery[]): void {
+    if (this.lease.revoked) return;
+    for (const delivery of deliveries) {
+      this.#handed -= 1;
+      delivery.parcel.settled?.add(delivery.index);
+      this.#countDown(delivery.parcel);
+    }
+    if (this.#handed === 0) this.#sayEmptied();
+    this.#pump();
+  }
+
+  acknowledged(): Promise<void> {
+    // One round trip is under way at a time; whoever comes meanwhile shares the next.
+    if (this.#barrier === undefined) {
+      this.#barrier = this.#roundTrip().finally(() => {
+        this.#barrier = undefined;
+      });
+      return this.#barrier;
+    }
+    this.#nextBarrier ??= Promise.all([this.#barrier, pause(this.#options.clock, BARRIER_GAP)]).then(() => {
+      this.#nextBarrier = undefined;
+      return this.acknowledged();
+    });
+    return this.#nextBarrier;
+  }
+
+  /**
+   * Of suspect batches it is durable which members have ended before the next one begins: when that one kills the process,
+   * those before it do not come again with it.
+   */
+  async markSuspects(deliveries: readonly RabbitDelivery[]): Promise<void> {
+    if (this.lease.revoked) return;
+    const parcels = new Set(deliveries.flatMap(({ suspect, parcel }) => (suspect ? [parcel] : [])));
+    await this.#note(partsOf(parcels), Number.POSITIVE_INFINITY);
+  }
+
+  /**
+   * Notes what is settled of that which may come again, for whoever gets it then.
+   * @param deadlineMs Infinity waits as long as it takes
+   */
+  async mark(deadlineMs: number): Promise<void> {
+    const marks = partsOf(this.#parcels.values());
+    const ended = this.#finished.flatMap(({ amqp }) => sentId(amqp) ?? []);
+    for (const id of [...this.#acknowledged.ids, ...ended]) marks.set(id, 'all');
+    await this.#note(marks, deadlineMs);
+  }
+
+  /** The channel is gone, or given up. */
+  end(): void {
+    this.lease.revoke();
+    this.#parcels.clear();
+    this.#unopened = [];
+    this.#unopenedHead = 0;
+    this.#opened.length = 0;
+    this.#finished = [];
+    this.#handed = 0;
+    this.#sayEmptied();
+  }
+
+  #sayEmptied(): void {
+    for (const resolve of this.#whenEmptied.splice(0)) resolve();
+  }
+
+  /** Gathers what comes in one turn of the event loop. */
+  #pump(): void {
+    if (this.#pumping || this.#paused) return;
+    this.#pumping = true;
+    queueMicrotask(() => {
+      this.#pumping = false;
+      if (this.#paused || this.lease.revoked) return;
+      const deliveries: RabbitDelivery[] = [];
+      while (this.#handed < this.#options.window) {
+        if (this.#opened.length === 0 && !this.#open()) break;
+        const taken = this.#opened.splice(0, this.#options.window - this.#handed);
+        this.#handed += taken.length;
+        for (const delivery of taken) deliveries.push(delivery);
+      }
+      if (deliveries.length > 0) this.#options.receive(deliveries);
+    });
+  }
+
+  /** Opens the next parcel; false when there is none. */
+  #open(): boolean {
+    const parcel = this.#unopened[this.#unopenedHead];
+    if (parcel === undefined) {
+      this.#unopened = [];
+      this.#unopenedHead = 0;
+      return false;
+    }
+    if (parcel.unknown) return false;
+    this.#unopenedHead += 1;
+    const before = this.#settledBefore(parcel.amqp);
+    if (before === 'all') {
+      this.#countDown(parcel);
+      return true;
+    }
+    const members = decodeBelieved(parcel.amqp, () => this.#options.clock.now());
+    if (members.length > 1) parcel.settled = new Set(before);
+    parcel.members = members;
+    parcel.open = members.length;
+    members.forEach((member, index) => {
+      if (parcel.settled?.has(index) === true) this.#countDown(parcel);
+      else if (isUndecodable(member)) this.#bury(member, index, parcel);
+      else this.#opened.push(new RabbitDelivery(member, parcel, index));
+    });
+    return true;
+  }
+
+  /** What is known to be settled of a message that comes again. */
+  #settledBefore(amqp: Message): Settled {
+    if (!amqp.fields.redelivered) return NONE;
+    const { journal, endpoint } = this.#options;
+    const id = amqp.properties.contentType === BATCH_TYPE ? parcelId(amqp) : sentId(amqp);
+    return id === undefined ? NONE : journal.settledOf(endpoint, id);
+  }
+
+  #bury(found: Undecodable, index: number, parcel: Parcel): void {
+    const { bury, log, queue } = this.#options;
+    bury(found, parcel.amqp).then(
+      () => {
+        if (this.lease.revoked) return;
+        parcel.settled?.add(index);
+        this.#countDown(parcel);
+      },
+      (error: unknown) => {
+        // It stays unsettled, and comes again with the next lease.
+        log.error(
+          { queue, error: toError(error).message },
+          'a message that cannot be read could not be kept as a dead letter',
+        );
+      },
+    );
+  }
+
+  /** Finds out what was settled of batches that came again, before anything of them is handed over. */
+  #learn(): void {
+    if (this.#learning) return;
+    this.#learning = true;
+    const { journal, log, queue } = this.#options;
+    queueMicrotask(() => {
+      // Those that arrive later may have been noted later.
+      const asked = [...this.#parcels.values()];
+      journal
+        .sync(this.lease.signal)
+        .catch((error: unknown) => {
+          // Then they are handed over as a whole: repeats, with the same ids.
+          if (!this.lease.revoked)
+            log.warn({ queue, error: toError(error).message }, 'members of a batch may come again');
+        })
+        .finally(() => {
+          this.#learning = false;
+          for (const parcel of asked) parcel.unknown = false;
+          if (this.#unopened.some(({ unknown }) => unknown)) this.#learn();
+          this.#pump();
+        });
+    });
+  }
+
+  async #note(marks: ReadonlyMap<string, Settled>, deadlineMs: number): Promise<void> {
+    if (marks.size === 0) return;
+    const { journal, endpoint, log, queue } = this.#options;
+    try {
+      await journal.mark(endpoint, marks, deadlineMs);
+    } catch (error) {
+      // Then they come again as a whole: repeats, with the same ids.
+      log.warn({ queue, error: toError(error).message }, 'settled members of a batch will come again');
+    }
+  }
+
+  #countDown(parcel: Parcel): void {
+    parcel.open -= 1;
+    if (parcel.open > 0) return;
+    this.#finished.push(parcel);
+    if (this.#flushing) return;
+    this.#flushing = true;
+    queueMicrotask(() => {
+      this.#flush();
+    });
+  }
+
+  /** Acknowledges what is finished: all up to the first that is not by one frame, the others one by one. */
+  #flush(): void {
+    this.#flushing = false;
+    const finished = this.#finished;
+    this.#finished = [];
+    if (this.lease.revoked) return;
+    const channel = this.#channel;
+    try {
+      let last: Parcel | undefined;
+      for (const [tag, parcel] of this.#parcels) {
+        if (parcel.open > 0) break;
+        this.#parcels.delete(tag);
+        this.#acknowledged.add(sentId(parcel.amqp));
+        last = parcel;
+      }
+      if (last !== undefined) channel.ack(last.amqp, true);
+      for (const parcel of finished) {
+        if (!this.#parcels.delete(parcel.amqp.fields.deliveryTag)) continue;
+        this.#acknowledged.add(sentId(parcel.amqp));
+        channel.ack(parcel.amqp);
+      }
+    } catch (error) {
+      // The channel has just closed: its lease is revoked in the same turn, and these come again.
+      this.#options.log.debug({ error: toError(error).message }, 'acknowledgements were lost with their channel');
+    }
+  }
+
+  async #roundTrip(): Promise<void> {
+    this.#flush();
+    if (this.lease.revoked) return;
+    try {
+      await this.#watch.ask();
+    } catch (error) {
+      // The channel is gone, and the lease with it.
+      this.#options.log.debug(
+        { error: toError(error).message },
+        'a channel closed before it had taken acknowledgements',
+      );
+    }
+  }
+}
+
+/** Of batches of which some members are settled, and not all: which. */
+function partsOf(parcels: Iterable<Parcel>): Map<string, Settled> {
+  const parts = new Map<string, Settled>();
+  for (const { amqp, settled, open } of parcels) {
+    if (open > 0 && settled !== undefined && settled.size > 0) parts.set(parcelId(amqp), settled);
+  }
+  return parts;
+}
