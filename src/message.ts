@@ -155,16 +155,18 @@ const FEWEST_SLOTS = 4;
 const MOST_SLOTS = 64;
 
 /**
- * Slots for endpoints of so many partitions, so that each partition gets about as many keys as the next: as many as partitions
- * where these are a power of two, else at least four to a partition. Few, since messages of different slots share no batch.
+ * The fewest slots that give each of so many partitions about as many keys as the next: as many where `partitions` is a power of
+ * two, else four to a partition or more, and 64 at most, which more than 16 such partitions share less evenly.
+ * @param partitions @range 1 to 64
  */
-export function slotsFor(partitions: readonly number[]): number {
-  const enough = partitions.map((count) => 2 ** Math.ceil(Math.log2(isPowerOfTwo(count) ? count : 4 * count)));
-  return Math.min(MOST_SLOTS, Math.max(FEWEST_SLOTS, ...enough));
+export function slotsNeeded(partitions: number): number {
+  const wanted = Number.isInteger(Math.log2(partitions)) ? partitions : 4 * partitions;
+  return Math.min(MOST_SLOTS, 2 ** Math.ceil(Math.log2(wanted)));
 }
 
-function isPowerOfTwo(count: number): boolean {
-  return Number.isInteger(Math.log2(count));
+/** Slots for a bus whose endpoints have so many partitions. Few, since messages of different slots share no batch. */
+export function slotsFor(partitions: readonly number[]): number {
+  return Math.max(FEWEST_SLOTS, ...partitions.map(slotsNeeded));
 }
 
 /** The partition that serves a slot. Partitions divide the slots as evenly as modulo does. */

@@ -218,7 +218,7 @@ export const BusFile = options(
         type: 'integer',
         enum: [1, 2, 4, 8, 16, 32, 64],
         description:
-          'Groups that keys fall into; the most that any `partitions` can be. It may grow later and never shrinks. Left out, it is as many as the largest `partitions`, at least 4, and four times as many or more where that is no power of two.',
+          'Groups that keys fall into; the most that any `partitions` can be. It may grow later and never shrinks. Left out, it is the most that the `partitions` of an endpoint need: as many where these are a power of two, else four times as many or more, and from 4 to 64.',
       }),
     ),
     router: options(

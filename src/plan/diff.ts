@@ -27,7 +27,9 @@ export interface Difference {
 /** Everything in which two plans differ, by kind and name; empty when none would notice. Without `before` all is added. */
 export function diffPlans(before: Planned | undefined, after: Planned): readonly Difference[] {
   const old = before === undefined ? new Map<string, Item>() : itemsOf(before);
-  const now = itemsOf(after);
+  // Slots never shrink, whatever a plan would do with.
+  const slots = Math.max(after.topology.slots, before?.topology.slots ?? 0);
+  const now = itemsOf(after, slots);
   const differences: Difference[] = [];
   for (const id of new Set([...now.keys(), ...old.keys()])) {
     const left = old.get(id);
@@ -71,13 +73,13 @@ interface Item {
   readonly value: Readonly<Record<string, unknown>>;
 }
 
-function itemsOf({ definition, topology }: Planned): ReadonlyMap<string, Item> {
+function itemsOf({ definition, topology }: Planned, slots = topology.slots): ReadonlyMap<string, Item> {
   const items = new Map<string, Item>();
   const add = (kind: Item['kind'], name: string, value: object): void => {
     items.set(`${kind} ${name}`, { kind, name, value: { ...value } });
   };
   const { bus, limits, routerPartitions } = definition;
-  add('bus', bus, { ...limits, slots: topology.slots, routerPartitions });
+  add('bus', bus, { ...limits, slots, routerPartitions });
   // That a part changed is told by what changed in it.
   for (const part of Object.keys(definition.parts ?? {})) add('part', part, {});
   for (const { file: _, ...contract } of definition.contracts)

@@ -1,12 +1,13 @@
 import { connect } from 'amqplib';
 import { expect } from 'chai';
 import { toError } from '../../src/errors.ts';
+import { partitionOf, slotOf } from '../../src/message.ts';
 import type { Manifest } from '../../src/ports/topology.ts';
 import type { Consumer, Transport } from '../../src/ports/transport.ts';
 import { type Sketch, topologyOf } from '../conformance/harness.ts';
 import { broker } from '../support/broker.ts';
 import { Collector, done } from '../support/collector.ts';
-import { idsByKey, message, outgoing } from '../support/messages.ts';
+import { idsByKey, idsOf, message, outgoing } from '../support/messages.ts';
 import { RabbitBus } from '../support/rabbit-bus.ts';
 import { tcpProxy } from '../support/tcp-proxy.ts';
 import { until } from '../support/until.ts';
@@ -177,14 +178,14 @@ describe('changing the queues of a bus under traffic', () => {
   });
 
   it('shares the queues of old slots with new ones, so that a key stays in its place', async () => {
-    const bus = await create(divided(3, 4));
+    const bus = await create(divided(4, 4));
     const old = await bus.open();
     const applier = await bus.open();
     const ids = Array.from({ length: 20 }, (_, n) => `k${String(n % 10)}-${String(n)}`);
     const send = (transport: Transport, from: number, to: number): Promise<void> =>
       transport.send(ids.slice(from, to).map((id) => outgoing({ id, key: id.slice(0, 2) })));
     await send(old, 0, 10);
-    const { changes } = await applier.apply(next(bus, divided(3, 32)));
+    const { changes } = await applier.apply(next(bus, divided(4, 32)));
     expect(changes.filter((line) => line.startsWith('endpoint'))).to.deep.equal([]);
     await send(applier, 10, 20);
     const collector = await Collector.drain(applier, 'oms');
@@ -196,6 +197,37 @@ describe('changing the queues of a bus under traffic', () => {
       partitions.set(key, (partitions.get(key) ?? new Set()).add(lease.partition));
     }
     for (const [key, places] of partitions) expect([...places], key).to.have.length(1);
+  });
+
+  it('divides an endpoint anew over slots that the bus has got, where few of them fill its partitions unevenly', async () => {
+    const bus = await create(divided(4, 4));
+    const applier = await bus.open({ settleMs: SETTLE });
+    const wanted = next(bus, divided(3, 16));
+    await applier.apply(wanted);
+    const collector = await Collector.drain(applier, 'oms');
+    const keys = Array.from({ length: 160 }, (_, n) => `k${String(n)}`);
+    await applier.send(keys.map((key) => outgoing({ id: key, key })));
+    await collector.atLeast(keys.length);
+    const counts = [0, 1, 2].map((at) => collector.deliveries.filter(({ lease }) => lease.partition === at).length);
+    expect(counts).to.deep.equal(
+      [0, 1, 2].map((at) => keys.filter((key) => partitionOf(slotOf(key, 16), 3) === at).length),
+    );
+    expect((await applier.apply(wanted)).changes).to.deep.equal([]);
+  });
+
+  it('brings what is retried back to a removed endpoint, whatever slots the bus has by then', async () => {
+    const both: Sketch = { endpoints: { oms: {}, fax: { takes: [TYPE], ordering: 'none' } }, slots: 4 };
+    const bus = await create(both);
+    const transport = await bus.open({ settleMs: SETTLE });
+    const keys = Array.from({ length: 12 }, (_, n) => `k${String(n)}`);
+    await transport.send(keys.map((key) => outgoing({ id: key, key })));
+    const collector = await Collector.start(transport, 'fax');
+    const had = await collector.atLeast(keys.length);
+    await transport.apply(next(bus, { endpoints: { oms: {} }, slots: 64 }));
+    await collector.consumer.settle(had.map((delivery) => ({ delivery, outcome: 'retry', delayMs: 0, attempts: [] })));
+    const again = await collector.atLeast(2 * keys.length);
+    expect(idsOf(again.slice(keys.length)).sort()).to.deep.equal([...keys].sort());
+    expect(await transport.stats()).to.include({ parked: 0 });
   });
 
   it('goes on at a queue that was made by hand, and replaces it', async () => {

@@ -151,6 +151,20 @@ describe('consuming from RabbitMQ', () => {
     expect(last.ids).to.deep.equal(['last']);
   });
 
+  it('suspects nothing of having ended a process when that process lives on, however often it comes back', async () => {
+    const bus = await create();
+    await (await bus.open()).send(onBus(series('k', 3)));
+    const proxy = await tcpProxy(Number(new URL(url).port || '5672'));
+    proxies.push(proxy);
+    const collector = await Collector.start(await bus.open({}, proxy.through(url)), 'oms');
+    for (let turn = 1; turn <= 4; turn++) {
+      const had = (await collector.atLeast(3 * turn)).slice(-3);
+      expect(had.map(({ suspect }) => suspect)).to.deep.equal([false, false, false]);
+      if (turn < 4) proxy.cut();
+      else await collector.settle(had);
+    }
+  });
+
   it('keeps what cannot be read as a dead letter, bytes and all, and goes on', async () => {
     const bus = await create();
     const transport = await bus.open();

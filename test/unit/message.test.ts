@@ -89,6 +89,7 @@ describe('the slots of a bus', () => {
     ]);
     for (const count of [1, 2, 4, 8, 16, 32, 64]) expect(largestShare(count), String(count)).to.equal(1);
     for (let count = 3; count <= 16; count++) expect(largestShare(count), String(count)).to.be.at.most(1.25);
+    for (let count = 17; count < 64; count++) expect(largestShare(count), String(count)).to.be.below(2);
   });
 
   it('are enough for each of several endpoints', () => {

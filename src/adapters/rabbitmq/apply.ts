@@ -165,11 +165,13 @@ async function makeEndpoints(layout: Layout, topology: Topology, work: Work): Pr
   const { declarer, names, done } = work;
   let next = layout;
   for (const planned of layout) {
-    if (planned.retired !== undefined) continue;
-    for (const exchange of endpointExchanges(names, planned.spec.name)) await declarer.exchange(exchange);
-    await declarer.bind(arrivalBindings(names, planned.spec.name));
-    for (const queue of generationQueues(names, planned.spec.name, newestOf(planned))) await declarer.queue(queue);
-    done(`queues of ${planned.spec.name}`);
+    if (planned.retired === undefined) {
+      for (const exchange of endpointExchanges(names, planned.spec.name)) await declarer.exchange(exchange);
+      await declarer.bind(arrivalBindings(names, planned.spec.name));
+      for (const queue of generationQueues(names, planned.spec.name, newestOf(planned))) await declarer.queue(queue);
+      done(`queues of ${planned.spec.name}`);
+    } else if (planned.slots >= topology.slots) continue;
+    // To a retired one comes what is retried, in the slots that everybody uses by then.
     const bound = planned.switching === true ? finishSwitch : bindNewest;
     next = replaceLayout(next, await bound(planned, topology.slots, work));
   }

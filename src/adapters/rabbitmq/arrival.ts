@@ -5,7 +5,7 @@ import { parseJsonStrictly } from '../../json.ts';
 import { type Envelope, isTraceparent, parseTypeRef } from '../../message.ts';
 import { SENDER } from '../../ports/gateway.ts';
 import { fromAttributes } from './attributes.ts';
-import { type Decoded, decodeMessage, headersOf, textProperty, type Undecodable } from './decode.ts';
+import { contentTypeOf, type Decoded, decodeMessage, headersOf, textProperty, type Undecodable } from './decode.ts';
 import { ATTRIBUTE_PREFIX, BATCH_TYPE, STRUCTURED_TYPE } from './encode.ts';
 import { sliceArray, sliceObject } from './json-slice.ts';
 
@@ -54,7 +54,7 @@ function topicOf({ fields, properties }: Message): string | undefined {
 }
 
 function decodeArrival(amqp: Message, topic: string, now: () => number): Decoded[] {
-  const contentType = textProperty(amqp.properties.contentType)?.split(';')[0]?.trim().toLowerCase();
+  const contentType = contentTypeOf(amqp);
   const { content } = amqp;
   const sender = senderOf(amqp, topic);
   const attempt = (body: Buffer, ordinal: number, decode: (fallback: Partial<Envelope>) => Decoded): Decoded => {

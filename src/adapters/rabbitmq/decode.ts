@@ -23,13 +23,22 @@ export function isUndecodable(decoded: Decoded): decoded is Undecodable {
 
 /** The messages that an AMQP message holds, told apart by its content type; one or more. Never throws. */
 export function decodeMessage(message: Message, now: () => number): Decoded[] {
-  const contentType = textProperty(message.properties.contentType)?.split(';')[0]?.trim().toLowerCase();
+  const contentType = contentTypeOf(message);
   if (contentType === BATCH_TYPE) return decodeBatch(message.content, headersOf(message)[OFFSETS]);
   return [
     attempt(message.content, () =>
       contentType === STRUCTURED_TYPE ? structured(message.content) : single(message, now),
     ),
   ];
+}
+
+/** Without parameters, in lower case. */
+export function contentTypeOf({ properties }: Message): string | undefined {
+  return textProperty(properties.contentType)?.split(';')[0]?.trim().toLowerCase();
+}
+
+export function isBatch(message: Message): boolean {
+  return contentTypeOf(message) === BATCH_TYPE;
 }
 
 export function headersOf(message: Message): Readonly<Record<string, unknown>> {

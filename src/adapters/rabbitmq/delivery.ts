@@ -64,6 +64,8 @@ export interface Parcel {
   members?: readonly Decoded[];
   /** Members that are settled, by index; for a batch only. */
   settled?: Set<number>;
+  /** It may be what ended the processes that had it. */
+  suspect?: boolean;
   /** It came again, and it is not known yet which of its members were settled then. */
   unknown: boolean;
 }
@@ -89,19 +91,14 @@ export class RabbitDelivery implements Delivery {
     this.lease = parcel.lease;
     const { amqp } = parcel;
     this.attempts = parseAttempts(amqp);
-    this.suspect = isSuspect(amqp);
+    this.suspect = parcel.suspect === true;
     const route = textHeader(amqp, 'route');
     if (route !== undefined) this.route = route;
   }
 }
 
-/**
- * Each time a channel ends, everything that was prefetched on it counts as delivered once, so one return says little. Twice
- * means that the second consumer did not end it either.
- */
-const SUSPECT_RETURNS = 2;
-
-function isSuspect(amqp: Message): boolean {
+/** How often an AMQP message has come back, by the broker's count: each time that a channel ends with it, handled or not. */
+export function returnsOf(amqp: Message): number {
   const returns: unknown = amqp.properties.headers?.['x-delivery-count'];
-  return typeof returns === 'number' && returns >= SUSPECT_RETURNS;
+  return typeof returns === 'number' ? returns : 0;
 }

@@ -6,13 +6,13 @@ export interface Told {
   readonly known: ReadonlySet<string>;
 }
 
-/** Members of an AMQP message that are settled, by index. */
+/** What is settled of an AMQP message: members of a batch, by index, or all there is. */
 export type Settled = ReadonlySet<number> | 'all';
 
 const NONE: ReadonlySet<number> = new Set();
 /**
- * Batches and suspects that are remembered at most, the oldest forgotten first: then members of a batch may come again, and a
- * message that kills processes is tried more often. What is prefetched at all partitions is far less.
+ * AMQP messages and suspects that are remembered at most, of each kind, the oldest forgotten first: then what was settled may
+ * come again, and a message that kills processes is tried more often. What 150 partitions have prefetched is less.
  */
 const REMEMBERED = 20_000;
 
@@ -21,8 +21,12 @@ export class JournalRecord {
   readonly #counts = new Map<string, { readonly count: number; readonly by: string | undefined }>();
   /** Which process began a delivery together with others last. */
   readonly #together = new Map<string, string>();
-  /** By the endpoint's copy of a batch. */
-  readonly #marks = new Map<string, Settled>();
+  /** Members of batches that are settled, by the endpoint's copy of the batch. */
+  readonly #marks = new Map<string, ReadonlySet<number>>();
+  /** Copies of AMQP messages of which all is settled. */
+  readonly #ended = new Map<string, true>();
+  /** How many returns of a copy say nothing against it. */
+  readonly #excused = new Map<string, number>();
 
   /** Takes the next note of the stream. */
   note(note: object): Told {
@@ -32,6 +36,7 @@ export class JournalRecord {
     if (delivery !== undefined) keep(this.#counts, delivery, { count: told.count, by });
     if (by !== undefined) for (const identity of togetherOf(note)) keep(this.#together, identity, by);
     for (const [copy, settled] of marksOf(note)) this.#remember(copy, settled);
+    for (const [copy, returns] of excusesOf(note)) this.#forgive(copy, returns);
     return told;
   }
 
@@ -59,7 +64,25 @@ export class JournalRecord {
   }
 
   settledOf(endpoint: string, parcel: string): Settled {
-    return this.#marks.get(copyOf(endpoint, parcel)) ?? NONE;
+    const copy = copyOf(endpoint, parcel);
+    return this.#ended.has(copy) ? 'all' : (this.#marks.get(copy) ?? NONE);
+  }
+
+  /**
+   * An AMQP message that was returned with the channel of a process that lives on: it has not killed that process.
+   * @param returns how often it had been returned when it came
+   * @returns how a note names the endpoint's copy, and of how many of its returns the next one that it comes with tells nothing
+   */
+  excuse(endpoint: string, parcel: string, returns: number): readonly [copy: string, excused: number] {
+    const copy = copyOf(endpoint, parcel);
+    const excused = Math.min(this.#excused.get(copy) ?? 0, returns) + 1;
+    this.#forgive(copy, excused);
+    return [copy, excused];
+  }
+
+  /** How many of its returns say nothing against an AMQP message. */
+  excusedOf(endpoint: string, parcel: string): number {
+    return this.#excused.get(copyOf(endpoint, parcel)) ?? 0;
   }
 
   /** The stream is read from its beginning again, so what was begun is counted anew. Marks hold however often they are read. */
@@ -69,8 +92,14 @@ export class JournalRecord {
   }
 
   #remember(copy: string, settled: Settled): void {
-    const before = this.#marks.get(copy) ?? NONE;
-    keep(this.#marks, copy, before === 'all' || settled === 'all' ? 'all' : new Set([...before, ...settled]));
+    if (settled === 'all') {
+      this.#marks.delete(copy);
+      keep(this.#ended, copy, true);
+    } else if (!this.#ended.has(copy)) keep(this.#marks, copy, new Set([...(this.#marks.get(copy) ?? []), ...settled]));
+  }
+
+  #forgive(copy: string, returns: number): void {
+    keep(this.#excused, copy, Math.max(this.#excused.get(copy) ?? 0, returns));
   }
 }
 
@@ -95,7 +124,12 @@ function marksOf(note: object): readonly (readonly [copy: string, settled: Settl
   });
 }
 
-/** Every endpoint that takes a batch has a copy of it, under one id, and settles it by itself. */
+function excusesOf(note: object): readonly (readonly [copy: string, returns: number])[] {
+  if (!('excused' in note) || typeof note.excused !== 'object' || note.excused === null) return [];
+  return Object.entries(note.excused).filter((entry): entry is [string, number] => Number.isSafeInteger(entry[1]));
+}
+
+/** Every endpoint that takes an AMQP message has a copy of it, under one id, and settles it by itself. */
 function copyOf(endpoint: string, parcel: string): string {
   return `${endpoint} ${parcel}`;
 }

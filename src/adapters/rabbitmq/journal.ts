@@ -39,9 +39,9 @@ interface Waiter {
 
 /**
  * What processes tell each other of deliveries, in a stream that all of them share: that a suspect one is about to be
- * handled, and what of an AMQP message is
- * settled when the broker may not know, or only of the message as a whole. What comes back from the stream is
- * durable, and its order is the same for all, so a count is exact whoever wrote the earlier notes.
+ * handled; what of an AMQP message is settled when the broker may not know it; what was returned by a process that lives on.
+ * What comes back from the stream is durable, and its order is the same for all, so a count is exact whoever wrote the earlier
+ * notes.
  *
  * A broker may forget a reader when nodes of its cluster are lost, or read it a copy that lacks what is durable elsewhere, and
  * say nothing: so when a durable note does not come back and nothing else does, the stream is read anew. While that gives
@@ -91,15 +91,26 @@ export class Journal {
   }
 
   /**
-   * Notes which members of AMQP messages an endpoint has settled, for whoever gets these batches there next. Resolves when it is durable;
-   * in this process it is known at once.
+   * Notes what an endpoint has settled of AMQP messages, for whoever gets these there next. Resolves when it is durable; in this
+   * process it is known at once.
+   * @param returned those that come again though this process lives on, and how often each had been returned when it came
+   * @param deadlineMs Infinity waits as long as it takes @unit milliseconds
+   * @throws WB_DEADLINE, WB_CLOSED
    */
-  async mark(endpoint: string, parcels: ReadonlyMap<string, Settled>, deadlineMs: number): Promise<void> {
+  async mark(
+    endpoint: string,
+    settled: ReadonlyMap<string, Settled>,
+    returned: ReadonlyMap<string, number>,
+    deadlineMs: number,
+  ): Promise<void> {
     const marks: Record<string, readonly number[] | 'all'> = {};
-    for (const [parcel, settled] of parcels) {
-      marks[this.#record.mark(endpoint, parcel, settled)] = settled === 'all' ? settled : [...settled];
+    for (const [parcel, which] of settled) {
+      marks[this.#record.mark(endpoint, parcel, which)] = which === 'all' ? which : [...which];
     }
-    await this.#post({ marks }, deadlineMs);
+    const excused = Object.fromEntries(
+      [...returned].map(([parcel, returns]) => this.#record.excuse(endpoint, parcel, returns)),
+    );
+    await this.#post({ marks, ...(returned.size > 0 && { excused }) }, deadlineMs);
   }
 
   /** Resolves when everything that was noted before is known here. @throws WB_TRANSPORT_UNAVAILABLE, WB_DELIVERY_REVOKED */
@@ -110,6 +121,11 @@ export class Journal {
   /** What an endpoint had settled of an AMQP message before that came again, as far as is known here. */
   settledOf(endpoint: string, parcel: string): Settled {
     return this.#record.settledOf(endpoint, parcel);
+  }
+
+  /** How many returns of an AMQP message say nothing against it, as far as is known here: whoever had it lives on. */
+  excusedOf(endpoint: string, parcel: string): number {
+    return this.#record.excusedOf(endpoint, parcel);
   }
 
   stop(): void {

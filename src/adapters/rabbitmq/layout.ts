@@ -1,3 +1,4 @@
+import { slotsNeeded } from '../../message.ts';
 import type { EndpointSpec, Topology } from '../../ports/topology.ts';
 
 /** Queues of an endpoint that were made together: keys are divided among them in one way. */
@@ -84,8 +85,8 @@ export function outdated(layout: EndpointLayout, spec: EndpointSpec, slots: numb
   if (newest.partitions !== spec.partitions)
     reasons.push(`partitions ${String(newest.partitions)} -> ${String(spec.partitions)}`);
   if (newest.ordering !== spec.ordering) reasons.push(`ordering ${newest.ordering} -> ${spec.ordering}`);
-  // More partitions than slots would leave some without a slot.
-  if (reasons.length === 0 && newest.slots < spec.partitions && newest.slots < slots)
+  // More partitions than slots would leave some without a slot, and few slots fill some more than others.
+  if (reasons.length === 0 && newest.slots < Math.min(slots, slotsNeeded(spec.partitions)))
     reasons.push(`divides ${String(newest.slots)} -> ${String(slots)} slots`);
   return reasons;
 }

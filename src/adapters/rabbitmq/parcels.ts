@@ -2,15 +2,14 @@ import type { Channel, Message } from 'amqplib';
 import { toError } from '../../errors.ts';
 import { type Clock, pause } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
-import { Acknowledged } from './acknowledged.ts';
 import { decodeBelieved } from './arrival.ts';
 import type { ChannelWatch } from './channel-watch.ts';
-import { isUndecodable, type Undecodable } from './decode.ts';
-import { ChannelLease, type Holder, type Parcel, RabbitDelivery } from './delivery.ts';
-import { BATCH_TYPE } from './encode.ts';
+import { isBatch, isUndecodable, type Undecodable } from './decode.ts';
+import { ChannelLease, type Holder, type Parcel, RabbitDelivery, returnsOf } from './delivery.ts';
 import { parcelId, sentId } from './identity.ts';
 import type { Journal } from './journal.ts';
 import type { Settled } from './journal-record.ts';
+import { RecentAcks } from './recent-acks.ts';
 
 export interface ParcelsOptions {
   readonly queue: string;
@@ -30,7 +29,13 @@ export interface ParcelsOptions {
 
 /** From one round trip for acknowledgements to the next: each costs the broker as much as a message. @unit milliseconds */
 const BARRIER_GAP = 10;
+/**
+ * Each time a channel ends, everything that was prefetched on it counts as returned, so one return says little. Twice means
+ * that the second consumer did not end it either.
+ */
+const SUSPECT_RETURNS = 2;
 const NONE: ReadonlySet<number> = new Set();
+const NOTHING: ReadonlyMap<string, number> = new Map();
 
 /**
  * What one channel has brought: unpacked and handed over as far as the window goes, and acknowledged when all of a parcel is
@@ -41,7 +46,7 @@ export class Parcels implements Holder {
   readonly #options: ParcelsOptions;
   readonly #channel: Channel;
   readonly #watch: ChannelWatch;
-  readonly #acknowledged: Acknowledged;
+  readonly #acks: RecentAcks;
   /** By delivery tag, so in order of delivery. */
   readonly #parcels = new Map<number, Parcel>();
   /** Parcels that no one has been handed anything of. */
@@ -63,7 +68,7 @@ export class Parcels implements Holder {
     this.#options = options;
     this.#channel = channel;
     this.#watch = watch;
-    this.#acknowledged = new Acknowledged(options.prefetch);
+    this.#acks = new RecentAcks(options.prefetch);
     this.lease = new ChannelLease(options.endpoint, options.partition, this);
   }
 
@@ -97,8 +102,8 @@ export class Parcels implements Holder {
   arrive(amqp: Message): void {
     if (this.lease.revoked) return;
     this.#watch.arrived();
-    this.#acknowledged.arrived(amqp.fields.deliveryTag);
-    const unknown = amqp.fields.redelivered && amqp.properties.contentType === BATCH_TYPE;
+    this.#acks.arrived(amqp.fields.deliveryTag);
+    const unknown = amqp.fields.redelivered && isBatch(amqp);
     const parcel: Parcel = { amqp, lease: this.lease, open: 1, unknown };
     if (unknown) this.#learn();
     this.#parcels.set(amqp.fields.deliveryTag, parcel);
@@ -149,18 +154,33 @@ export class Parcels implements Holder {
   async markSuspects(deliveries: readonly RabbitDelivery[]): Promise<void> {
     if (this.lease.revoked) return;
     const parcels = new Set(deliveries.flatMap(({ suspect, parcel }) => (suspect ? [parcel] : [])));
-    await this.#note(partsOf(parcels), Number.POSITIVE_INFINITY);
+    await this.#note(partsOf(parcels), NOTHING, Number.POSITIVE_INFINITY);
   }
 
   /**
-   * Notes what is settled of that which may come again, for whoever gets it then.
-   * @param deadlineMs Infinity waits as long as it takes
+   * Notes of which batches that come again some members are settled, for whoever gets them then. Of what is acknowledged the
+   * broker is believed to know.
+   * @unit milliseconds
    */
-  async mark(deadlineMs: number): Promise<void> {
-    const marks = partsOf(this.#parcels.values());
-    const ended = this.#finished.flatMap(({ amqp }) => sentId(amqp) ?? []);
-    for (const id of [...this.#acknowledged.ids, ...ended]) marks.set(id, 'all');
-    await this.#note(marks, deadlineMs);
+  async markParts(deadlineMs: number): Promise<void> {
+    await this.#note(partsOf(this.#parcels.values()), NOTHING, deadlineMs);
+  }
+
+  /**
+   * Notes of everything that the loss of the channel may bring again what is settled of it, and that it has not ended this process.
+   * @unit milliseconds
+   */
+  async markLost(deadlineMs: number): Promise<void> {
+    const settled = partsOf(this.#parcels.values());
+    const returned = new Map<string, number>();
+    for (const { amqp, open } of this.#parcels.values()) {
+      const id = idOf(amqp);
+      if (id === undefined) continue;
+      if (open === 0) settled.set(id, 'all');
+      else returned.set(id, returnsOf(amqp));
+    }
+    for (const id of this.#acks.pending()) settled.set(id, 'all');
+    await this.#note(settled, returned, deadlineMs);
   }
 
   /** The channel is gone, or given up. */
@@ -215,6 +235,7 @@ export class Parcels implements Holder {
     const members = decodeBelieved(parcel.amqp, () => this.#options.clock.now());
     if (members.length > 1) parcel.settled = new Set(before);
     parcel.members = members;
+    parcel.suspect = this.#isSuspect(parcel.amqp);
     parcel.open = members.length;
     members.forEach((member, index) => {
       if (parcel.settled?.has(index) === true) this.#countDown(parcel);
@@ -226,10 +247,18 @@ export class Parcels implements Holder {
 
   /** What is known to be settled of a message that comes again. */
   #settledBefore(amqp: Message): Settled {
-    if (!amqp.fields.redelivered) return NONE;
-    const { journal, endpoint } = this.#options;
-    const id = amqp.properties.contentType === BATCH_TYPE ? parcelId(amqp) : sentId(amqp);
-    return id === undefined ? NONE : journal.settledOf(endpoint, id);
+    const id = amqp.fields.redelivered ? idOf(amqp) : undefined;
+    if (id === undefined) return NONE;
+    return this.#acks.pending().includes(id) ? 'all' : this.#options.journal.settledOf(this.#options.endpoint, id);
+  }
+
+  /** Whether it has come back so often that it may be what ends processes. */
+  #isSuspect(amqp: Message): boolean {
+    const returns = returnsOf(amqp);
+    if (returns < SUSPECT_RETURNS) return false;
+    const id = idOf(amqp);
+    const excused = id === undefined ? 0 : this.#options.journal.excusedOf(this.#options.endpoint, id);
+    return returns - excused >= SUSPECT_RETURNS;
   }
 
   #bury(found: Undecodable, index: number, parcel: Parcel): void {
@@ -274,14 +303,18 @@ export class Parcels implements Holder {
     });
   }
 
-  async #note(marks: ReadonlyMap<string, Settled>, deadlineMs: number): Promise<void> {
-    if (marks.size === 0) return;
+  async #note(
+    settled: ReadonlyMap<string, Settled>,
+    returned: ReadonlyMap<string, number>,
+    deadlineMs: number,
+  ): Promise<void> {
+    if (settled.size + returned.size === 0) return;
     const { journal, endpoint, log, queue } = this.#options;
     try {
-      await journal.mark(endpoint, marks, deadlineMs);
+      await journal.mark(endpoint, settled, returned, deadlineMs);
     } catch (error) {
-      // Then they come again as a whole: repeats, with the same ids.
-      log.warn({ queue, error: toError(error).message }, 'settled members of a batch will come again');
+      // Repeats, with the same ids.
+      log.warn({ queue, error: toError(error).message }, 'what was settled may come again');
     }
   }
 
@@ -308,13 +341,13 @@ export class Parcels implements Holder {
       for (const [tag, parcel] of this.#parcels) {
         if (parcel.open > 0) break;
         this.#parcels.delete(tag);
-        this.#acknowledged.add(sentId(parcel.amqp));
+        this.#acks.add(sentId(parcel.amqp));
         last = parcel;
       }
       if (last !== undefined) channel.ack(last.amqp, true);
       for (const parcel of finished) {
         if (!this.#parcels.delete(parcel.amqp.fields.deliveryTag)) continue;
-        this.#acknowledged.add(sentId(parcel.amqp));
+        this.#acks.add(sentId(parcel.amqp));
         channel.ack(parcel.amqp);
       }
     } catch (error) {
@@ -345,4 +378,9 @@ function partsOf(parcels: Iterable<Parcel>): Map<string, Settled> {
     if (open > 0 && settled !== undefined && settled.size > 0) parts.set(parcelId(amqp), settled);
   }
   return parts;
+}
+
+/** By which a message is known when it comes again; undefined of a single that somebody else than Waybill has published. */
+function idOf(amqp: Message): string | undefined {
+  return isBatch(amqp) ? parcelId(amqp) : sentId(amqp);
 }

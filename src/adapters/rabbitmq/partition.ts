@@ -19,7 +19,9 @@ const TIMEOUT_FIX =
   'Raise consumer_timeout in rabbitmq.conf (milliseconds, the same on all nodes) above `hold` and the longest handler, or lower `hold` and `timeout`.';
 /** Whoever closes does not wait longer for a broker that takes nothing. @unit milliseconds */
 const MARK_DEADLINE = 5_000;
-/** Nor for one that does not answer. @unit milliseconds */
+/** For the same of what was lost, for which nobody waits. @unit milliseconds */
+const LOSS_DEADLINE = 60_000;
+/** Whoever closes does not wait longer for a broker that does not answer. @unit milliseconds */
 const CLOSE_DEADLINE = 10_000;
 
 /** A channel that consumes, and what it brought. */
@@ -122,10 +124,17 @@ export class Partition {
     this.stop();
     if (this.#stopped()) return;
     const parcels = this.#line?.parcels;
-    // Without this round trip the broker loses acknowledgements that are on their way when the channel closes.
-    if (parcels !== undefined) await inTime(this.#options.clock, CLOSE_DEADLINE, parcels.acknowledged());
-    // A batch of which some members are settled comes again as a whole: the next one learns which to leave out.
-    await parcels?.mark(MARK_DEADLINE);
+    if (parcels !== undefined) {
+      // Without this round trip the broker loses acknowledgements that are on their way when the channel closes.
+      const taken = await inTime(
+        this.#options.clock,
+        CLOSE_DEADLINE,
+        parcels.acknowledged().then(() => true),
+      );
+      // A batch of which some members are settled comes again as a whole: the next one learns which to leave out.
+      if (taken === true) await parcels.markParts(MARK_DEADLINE);
+      else await parcels.markLost(MARK_DEADLINE);
+    }
     this.#stop.abort();
     const channel = this.#line?.channel;
     this.#release();
@@ -236,7 +245,7 @@ export class Partition {
 
   /** The channel is gone, or given up: what came on it and is not settled comes again. */
   #lose(): void {
-    void this.#line?.parcels.mark(Number.POSITIVE_INFINITY);
+    void this.#line?.parcels.markLost(LOSS_DEADLINE);
     this.#release();
   }
 

@@ -103,6 +103,16 @@ describe('loading a configuration', () => {
     });
   });
 
+  it('has as many slots as the partitions of services and of the router need, and those that are stated', async () => {
+    const slotsOf = async (text: string): Promise<number> => {
+      await using folder = await makeFolder({ 'waybill.yaml': `bus: retail\n${text}` });
+      return (await loadConfiguration({ cwd: folder.root, environment: ENVIRONMENT })).definition.slots;
+    };
+    expect(await slotsOf('router: { partitions: 8 }\n')).to.equal(8);
+    expect(await slotsOf('services: { oms: { partitions: 3 }, mail: {} }\n')).to.equal(16);
+    expect(await slotsOf('services: { oms: { partitions: 3 } }\nslots: 32\n')).to.equal(32);
+  });
+
   it('knows where everything stands', async () => {
     const reading = await read();
     expect(reading.locate('waybill.yaml', ['services', 'oms', 'partitions'])).to.deep.equal({

@@ -29,6 +29,13 @@ describe('the difference of two plans', () => {
     expect(diffPlans(plan, { ...plan, definition: moved })).to.deep.equal([]);
   });
 
+  it('does not show fewer slots, since slots never shrink', () => {
+    const wide = planOf({ ...BEFORE, slots: 16 });
+    const narrow = planOf({ ...BEFORE, slots: 4 });
+    expect(lines(wide, narrow)).to.deep.equal([]);
+    expect(lines(narrow, wide)).to.deep.equal(['~ bus retail (slots: 4 -> 16)']);
+  });
+
   it('is everything on a new bus, causes before effects', () => {
     expect(lines(undefined, planOf(BEFORE))).to.deep.equal([
       '+ bus retail',

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { changeLines, NO_ODDITIES, planStep, type Step } from '../../../../src/adapters/rabbitmq/change.ts';
-import { layoutOf } from '../../../../src/adapters/rabbitmq/layout.ts';
+import { firstLayout, layoutOf, outdated } from '../../../../src/adapters/rabbitmq/layout.ts';
 import type { ManifestRecord } from '../../../../src/adapters/rabbitmq/manifest-record.ts';
 import { toError } from '../../../../src/errors.ts';
 import type { EndpointSpec, Topology } from '../../../../src/ports/topology.ts';
@@ -58,6 +58,22 @@ describe('the step from what was applied to a plan', () => {
     expect(grown.topology.slots).to.equal(32);
     expect(grown.layout[0]?.generations).to.deep.equal(layoutOf(recordOf(topology([OMS])))[0]?.generations);
     expect(step(topology([OMS], { slots: 32 }), topology([OMS])).topology.slots).to.equal(32);
+  });
+
+  it('divides anew over new slots what few of them fill unevenly, once they are there', () => {
+    const grown = step(topology([OMS], { slots: 4 }), topology([{ ...OMS, partitions: 3 }], { slots: 16 }));
+    const [oms] = grown.layout;
+    if (oms === undefined) throw new Error('no layout');
+    expect(oms.generations.at(-1)).to.include({ partitions: 3, slots: 4 });
+    expect(outdated(oms, oms.spec, 16)).to.deep.equal(['divides 4 -> 16 slots']);
+    for (const [partitions, slots] of [
+      [1, 1],
+      [4, 4],
+      [3, 16],
+    ] as const) {
+      const even = firstLayout({ ...OMS, partitions }, slots);
+      expect(outdated(even, even.spec, 64), String(partitions)).to.deep.equal([]);
+    }
   });
 
   it('retires what the plan has no more, and takes it back as it is', () => {

@@ -40,7 +40,7 @@ describe('the record of the journal on RabbitMQ', () => {
     expect(record.settledOf('billing', 'p')).to.deep.equal(new Set());
   });
 
-  it('know no member of what is settled as a whole that is not, whatever is noted of some of them', () => {
+  it('remembers that all is settled, whatever is noted of some members later', () => {
     const record = new JournalRecord();
     const copy = record.mark('oms', 'p', new Set([0]));
     record.note({ marks: { [copy]: 'all' } });
@@ -49,9 +49,33 @@ describe('the record of the journal on RabbitMQ', () => {
     expect(record.settledOf('billing', 'p')).to.deep.equal(new Set());
   });
 
+  it('excuses the returns of a copy that has not ended those who had it, and no more than those', () => {
+    const record = new JournalRecord();
+    const other = new JournalRecord();
+    const excuse = (returns: number): void => {
+      const [copy, excused] = record.excuse('oms', 'p', returns);
+      other.note({ excused: { [copy]: excused } });
+    };
+    excuse(0);
+    // RabbitMQ did not count this one, or the note is read again.
+    excuse(0);
+    expect([record, other].map((each) => each.excusedOf('oms', 'p'))).to.deep.equal([1, 1]);
+    // Between the two, somebody else had it and is gone.
+    excuse(2);
+    expect([record, other].map((each) => each.excusedOf('oms', 'p'))).to.deep.equal([2, 2]);
+    expect(record.excusedOf('billing', 'p')).to.equal(0);
+  });
+
   it('takes what is no note for one that says nothing', () => {
     const record = new JournalRecord();
-    for (const note of [{}, { delivery: 1 }, { together: 'd', by: 'a' }, { marks: null }, { marks: { p: 'some' } }])
+    for (const note of [
+      {},
+      { delivery: 1 },
+      { together: 'd', by: 'a' },
+      { marks: null },
+      { marks: { p: 'some' } },
+      { excused: { p: 'x' } },
+    ])
       expect(record.note(note)).to.deep.equal({ count: 0, known: new Set() });
   });
 });
