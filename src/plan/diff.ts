@@ -27,7 +27,7 @@ export interface Difference {
 /** Everything in which two plans differ, by kind and name; empty when none would notice. Without `before` all is added. */
 export function diffPlans(before: Planned | undefined, after: Planned): readonly Difference[] {
   const old = before === undefined ? new Map<string, Item>() : itemsOf(before);
-  // Slots never shrink, whatever a plan would do with.
+  // Slots never shrink, also where a plan needs fewer.
   const slots = Math.max(after.topology.slots, before?.topology.slots ?? 0);
   const now = itemsOf(after, slots);
   const differences: Difference[] = [];

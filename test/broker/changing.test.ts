@@ -230,6 +230,20 @@ describe('changing the queues of a bus under traffic', () => {
     expect(await transport.stats()).to.include({ parked: 0 });
   });
 
+  it('takes a removed endpoint whose queues somebody deleted for drained, also when the bus gets slots', async () => {
+    const both: Sketch = { endpoints: { oms: { takes: [TYPE] }, fax: { takes: [TYPE] } }, slots: 4 };
+    const bus = await create(both);
+    const transport = await bus.open({ settleMs: SETTLE });
+    await transport.send([outgoing()]);
+    await transport.apply(next(bus, { endpoints: { oms: { takes: [TYPE] } }, slots: 4 }));
+    const connection = await connect(url);
+    await (await connection.createChannel()).deleteQueue(`${bus.manifest.bus}.ep.fax.1.0`);
+    await connection.close();
+    const { changes } = await transport.apply(next(bus, { endpoints: { oms: { takes: [TYPE] } }, slots: 16 }));
+    expect(changes).to.include('queues of the removed endpoint fax: deleted');
+    expect(await transport.retired()).to.deep.equal([]);
+  });
+
   it('goes on at a queue that was made by hand, and replaces it', async () => {
     const bus = RabbitBus.bare(url, divided(1));
     buses.push(bus);

@@ -151,6 +151,19 @@ describe('consuming from RabbitMQ', () => {
     expect(last.ids).to.deep.equal(['last']);
   });
 
+  it('writes nothing to the journal when it closes in order and all is settled', async () => {
+    const bus = await create();
+    const transport = await bus.open();
+    await transport.send(onBus(series('k', 9)));
+    const collector = await Collector.start(transport, 'oms');
+    await collector.settle(await collector.atLeast(9));
+    await collector.close();
+    const connection = await connect(url);
+    const { messageCount } = await (await connection.createChannel()).checkQueue(`${bus.manifest.bus}.journal`);
+    await connection.close();
+    expect(messageCount).to.equal(0);
+  });
+
   it('suspects nothing of having ended a process when that process lives on, however often it comes back', async () => {
     const bus = await create();
     await (await bus.open()).send(onBus(series('k', 3)));

@@ -25,11 +25,13 @@ interface Waiting {
  * messages of one whose partitions change are filed anew, in the order of each key; those of one that is gone become dead
  * letters. Returns what changed, one line each.
  */
-export function applyPlan(state: State, manifest: Manifest, now: (write: () => void) => void): readonly string[] {
-  checkTopology(manifest);
+export function applyPlan(state: State, wanted: Manifest, now: (write: () => void) => void): readonly string[] {
+  checkTopology(wanted);
   const { store } = state.context;
-  const { topology } = manifest;
   const before = state.manifest?.topology;
+  // Slots never shrink: with fewer, keys would move for nothing.
+  const topology = { ...wanted.topology, slots: Math.max(wanted.topology.slots, before?.slots ?? 0) };
+  const manifest = { ...wanted, topology };
   const changes = state.manifest === undefined ? [`bus ${manifest.bus}`] : [];
   let nextId = Math.max(0, ...[...state.endpoints.values()].map(({ id }) => id)) + 1;
   const kept = new Map<string, Endpoint>();

@@ -7,7 +7,7 @@ import type { ApplyOptions, ApplyResult } from '../../ports/transport.ts';
 import type { RabbitAddress } from './address.ts';
 import { changeLines, planStep, type Step, switched } from './change.ts';
 import { Declarer, otherArguments } from './declarer.ts';
-import { type Layout, newestOf, outdated, replaceLayout } from './layout.ts';
+import { type EndpointLayout, type Layout, newestOf, outdated, replaceLayout } from './layout.ts';
 import { withLock } from './lock.ts';
 import { encodeRecord, type ManifestRecord, readManifest } from './manifest-record.ts';
 import { type Names, namesOf } from './names.ts';
@@ -87,6 +87,8 @@ export async function applyManifest(
     const pending = lines.length > 0 || before.intent !== undefined || before.applied?.edition !== manifest.edition;
     if (pending) await record({ ...before, layout: step.layout, intent: intentOf(step, before) }, 'intent');
     await declareBase(work, odd.queues);
+    // A change that was interrupted may have told publishers of new slots a moment ago.
+    if (step.divides) await pause(deps.clock, deps.settleMs);
     let layout = await makeEndpoints(step.layout, step.topology, work);
     await rebind(step, work);
     const made = declarer.summary();
@@ -165,17 +167,34 @@ async function makeEndpoints(layout: Layout, topology: Topology, work: Work): Pr
   const { declarer, names, done } = work;
   let next = layout;
   for (const planned of layout) {
+    if (planned.retired !== undefined && !(await takesOn(planned, topology, work))) continue;
     if (planned.retired === undefined) {
       for (const exchange of endpointExchanges(names, planned.spec.name)) await declarer.exchange(exchange);
       await declarer.bind(arrivalBindings(names, planned.spec.name));
       for (const queue of generationQueues(names, planned.spec.name, newestOf(planned))) await declarer.queue(queue);
       done(`queues of ${planned.spec.name}`);
-    } else if (planned.slots >= topology.slots) continue;
-    // To a retired one comes what is retried, in the slots that everybody uses by then.
+    }
     const bound = planned.switching === true ? finishSwitch : bindNewest;
     next = replaceLayout(next, await bound(planned, topology.slots, work));
   }
   return next;
+}
+
+/**
+ * Whether a removed endpoint lacks bindings: what is retried still comes to it, in the slots that everybody uses by then, until
+ * it is drained. One that is not there any more counts as drained.
+ */
+async function takesOn(
+  layout: EndpointLayout,
+  { slots }: Topology,
+  { declarer, names }: Pick<Work, 'declarer' | 'names'>,
+): Promise<boolean> {
+  if (layout.slots >= slots && layout.switching !== true) return false;
+  const { name } = layout.spec;
+  for (const exchange of endpointExchanges(names, name)) if (!(await declarer.hasExchange(exchange.name))) return false;
+  for (const queue of generationQueues(names, name, newestOf(layout)))
+    if (!(await declarer.hasQueue(queue.name))) return false;
+  return true;
 }
 
 /** Step 4. A type that takes another way now is bound there before it is unbound here: better twice for a moment than never. */

@@ -1,4 +1,5 @@
 import { WaybillError } from '../../errors.ts';
+import { slotsNeeded } from '../../message.ts';
 import type { EndpointSpec, Topology } from '../../ports/topology.ts';
 import type { TopologyChange } from '../../ports/transport.ts';
 import { type EndpointLayout, firstLayout, generationOf, layoutOf, newestOf, otherSide, outdated } from './layout.ts';
@@ -23,6 +24,8 @@ export interface Step {
   /** Bindings of earlier plans that this one has no more. */
   readonly stale: Topology['bindings'];
   readonly changes: readonly TopologyChange[];
+  /** Whether endpoints are divided over slots that an earlier `apply` made and did not use for them. */
+  readonly divides: boolean;
 }
 
 /**
@@ -48,8 +51,10 @@ export function planStep(record: ManifestRecord, wanted: Topology, odd: Oddities
   for (const queue of odd.queues) changes.push({ action: 'change', what: 'queue', name: queue, note: OTHER_ARGUMENTS });
 
   const layout: EndpointLayout[] = [];
+  let divides = false;
   for (const spec of wanted.endpoints) {
     const old = before.find((each) => each.spec.name === spec.name);
+    divides ||= old !== undefined && newestOf(old).slots < Math.min(oldSlots ?? slots, slotsNeeded(spec.partitions));
     const { endpoint, notes } = nextLayout(old, spec, oldSlots ?? slots, odd);
     layout.push(endpoint);
     if (old === undefined || old.retired !== undefined)
@@ -72,7 +77,7 @@ export function planStep(record: ManifestRecord, wanted: Topology, odd: Oddities
   const stale = [...known].flatMap(([name, binding]) => (next.has(name) ? [] : [binding]));
   for (const name of next) if (!applied.has(name)) changes.push({ action: 'add', what: 'binding', name });
   for (const binding of stale) changes.push({ action: 'remove', what: 'binding', name: id(binding) });
-  return { topology, layout, stale, changes };
+  return { topology, layout, stale, changes, divides };
 }
 
 const OTHER_ARGUMENTS = 'has other arguments, is made anew';

@@ -97,7 +97,7 @@ export class RabbitDelivery implements Delivery {
   }
 }
 
-/** How often an AMQP message has come back, by the broker's count: each time that a channel ends with it, handled or not. */
+/** How often an AMQP message has come back, as the broker counts: on most versions whenever a channel ends with it, handled or not. */
 export function returnsOf(amqp: Message): number {
   const returns: unknown = amqp.properties.headers?.['x-delivery-count'];
   return typeof returns === 'number' ? returns : 0;

@@ -25,7 +25,7 @@ export class JournalRecord {
   readonly #marks = new Map<string, ReadonlySet<number>>();
   /** Copies of AMQP messages of which all is settled. */
   readonly #ended = new Map<string, true>();
-  /** How many returns of a copy say nothing against it. */
+  /** Of copies that came back to a process that lives on: how many returns say nothing against them. */
   readonly #excused = new Map<string, number>();
 
   /** Takes the next note of the stream. */
@@ -36,7 +36,6 @@ export class JournalRecord {
     if (delivery !== undefined) keep(this.#counts, delivery, { count: told.count, by });
     if (by !== undefined) for (const identity of togetherOf(note)) keep(this.#together, identity, by);
     for (const [copy, settled] of marksOf(note)) this.#remember(copy, settled);
-    for (const [copy, returns] of excusesOf(note)) this.#forgive(copy, returns);
     return told;
   }
 
@@ -69,20 +68,21 @@ export class JournalRecord {
   }
 
   /**
-   * An AMQP message that was returned with the channel of a process that lives on: it has not killed that process.
-   * @param returns how often it had been returned when it came
-   * @returns how a note names the endpoint's copy, and of how many of its returns the next one that it comes with tells nothing
+   * An AMQP message has gone with its channel, and this process lives on: so it is not what ends processes. That is not for the
+   * journal: a process that loses its connection and then ends takes its excuses with it.
+   * @param returns how often it had come back before
    */
-  excuse(endpoint: string, parcel: string, returns: number): readonly [copy: string, excused: number] {
-    const copy = copyOf(endpoint, parcel);
-    const excused = Math.min(this.#excused.get(copy) ?? 0, returns) + 1;
-    this.#forgive(copy, excused);
-    return [copy, excused];
+  excuse(endpoint: string, parcel: string, returns: number): void {
+    keep(this.#excused, copyOf(endpoint, parcel), this.excusedOf(endpoint, parcel, returns) + 1);
   }
 
-  /** How many of its returns say nothing against an AMQP message. */
-  excusedOf(endpoint: string, parcel: string): number {
-    return this.#excused.get(copyOf(endpoint, parcel)) ?? 0;
+  /** How many of so many returns say nothing against an AMQP message. Excuses that the broker did not count are none. */
+  excusedOf(endpoint: string, parcel: string, returns: number): number {
+    const copy = copyOf(endpoint, parcel);
+    const excused = this.#excused.get(copy) ?? 0;
+    if (excused <= returns) return excused;
+    this.#excused.set(copy, returns);
+    return returns;
   }
 
   /** The stream is read from its beginning again, so what was begun is counted anew. Marks hold however often they are read. */
@@ -96,10 +96,6 @@ export class JournalRecord {
       this.#marks.delete(copy);
       keep(this.#ended, copy, true);
     } else if (!this.#ended.has(copy)) keep(this.#marks, copy, new Set([...(this.#marks.get(copy) ?? []), ...settled]));
-  }
-
-  #forgive(copy: string, returns: number): void {
-    keep(this.#excused, copy, Math.max(this.#excused.get(copy) ?? 0, returns));
   }
 }
 
@@ -122,11 +118,6 @@ function marksOf(note: object): readonly (readonly [copy: string, settled: Settl
     if (settled === 'all') return [[copy, settled]];
     return Array.isArray(settled) ? [[copy, new Set(settled.filter((index) => typeof index === 'number'))]] : [];
   });
-}
-
-function excusesOf(note: object): readonly (readonly [copy: string, returns: number])[] {
-  if (!('excused' in note) || typeof note.excused !== 'object' || note.excused === null) return [];
-  return Object.entries(note.excused).filter((entry): entry is [string, number] => Number.isSafeInteger(entry[1]));
 }
 
 /** Every endpoint that takes an AMQP message has a copy of it, under one id, and settles it by itself. */

@@ -39,8 +39,7 @@ interface Waiter {
 
 /**
  * What processes tell each other of deliveries, in a stream that all of them share: that a suspect one is about to be
- * handled; what of an AMQP message is settled when the broker may not know it; what was returned by a process that lives on.
- * What comes back from the stream is durable, and its order is the same for all, so a count is exact whoever wrote the earlier
+ * handled, and what of an AMQP message is settled when the broker may not know it. What comes back from the stream is durable, and its order is the same for all, so a count is exact whoever wrote the earlier
  * notes.
  *
  * A broker may forget a reader when nodes of its cluster are lost, or read it a copy that lacks what is durable elsewhere, and
@@ -93,24 +92,15 @@ export class Journal {
   /**
    * Notes what an endpoint has settled of AMQP messages, for whoever gets these there next. Resolves when it is durable; in this
    * process it is known at once.
-   * @param returned those that come again though this process lives on, and how often each had been returned when it came
    * @param deadlineMs Infinity waits as long as it takes @unit milliseconds
    * @throws WB_DEADLINE, WB_CLOSED
    */
-  async mark(
-    endpoint: string,
-    settled: ReadonlyMap<string, Settled>,
-    returned: ReadonlyMap<string, number>,
-    deadlineMs: number,
-  ): Promise<void> {
+  async mark(endpoint: string, settled: ReadonlyMap<string, Settled>, deadlineMs: number): Promise<void> {
     const marks: Record<string, readonly number[] | 'all'> = {};
     for (const [parcel, which] of settled) {
       marks[this.#record.mark(endpoint, parcel, which)] = which === 'all' ? which : [...which];
     }
-    const excused = Object.fromEntries(
-      [...returned].map(([parcel, returns]) => this.#record.excuse(endpoint, parcel, returns)),
-    );
-    await this.#post({ marks, ...(returned.size > 0 && { excused }) }, deadlineMs);
+    await this.#post({ marks }, deadlineMs);
   }
 
   /** Resolves when everything that was noted before is known here. @throws WB_TRANSPORT_UNAVAILABLE, WB_DELIVERY_REVOKED */
@@ -123,9 +113,14 @@ export class Journal {
     return this.#record.settledOf(endpoint, parcel);
   }
 
-  /** How many returns of an AMQP message say nothing against it, as far as is known here: whoever had it lives on. */
-  excusedOf(endpoint: string, parcel: string): number {
-    return this.#record.excusedOf(endpoint, parcel);
+  /** An AMQP message has gone with its channel, and this process lives on. @param returns how often it had come back before */
+  excuse(endpoint: string, parcel: string, returns: number): void {
+    this.#record.excuse(endpoint, parcel, returns);
+  }
+
+  /** How many of its returns say nothing against an AMQP message, which has come back so often by now. */
+  excusedOf(endpoint: string, parcel: string, returns: number): number {
+    return this.#record.excusedOf(endpoint, parcel, returns);
   }
 
   stop(): void {

@@ -1,6 +1,6 @@
 import type { Channel, Message } from 'amqplib';
 import { toError } from '../../errors.ts';
-import { type Clock, pause } from '../../ports/clock.ts';
+import type { Clock } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
 import { decodeBelieved } from './arrival.ts';
 import type { ChannelWatch } from './channel-watch.ts';
@@ -10,6 +10,7 @@ import { parcelId, sentId } from './identity.ts';
 import type { Journal } from './journal.ts';
 import type { Settled } from './journal-record.ts';
 import { RecentAcks } from './recent-acks.ts';
+import { RoundTrips } from './round-trips.ts';
 
 export interface ParcelsOptions {
   readonly queue: string;
@@ -27,15 +28,12 @@ export interface ParcelsOptions {
   readonly log: Log;
 }
 
-/** From one round trip for acknowledgements to the next: each costs the broker as much as a message. @unit milliseconds */
-const BARRIER_GAP = 10;
 /**
- * Each time a channel ends, everything that was prefetched on it counts as returned, so one return says little. Twice means
- * that the second consumer did not end it either.
+ * When a channel ends, everything that was prefetched on it is returned, so one return says little. Twice means that the second
+ * consumer did not end it either.
  */
 const SUSPECT_RETURNS = 2;
 const NONE: ReadonlySet<number> = new Set();
-const NOTHING: ReadonlyMap<string, number> = new Map();
 
 /**
  * What one channel has brought: unpacked and handed over as far as the window goes, and acknowledged when all of a parcel is
@@ -61,14 +59,14 @@ export class Parcels implements Holder {
   #flushing = false;
   #learning = false;
   readonly #whenEmptied: (() => void)[] = [];
-  #barrier: Promise<void> | undefined;
-  #nextBarrier: Promise<void> | undefined;
+  readonly #trips: RoundTrips;
 
   constructor(options: ParcelsOptions, channel: Channel, watch: ChannelWatch) {
     this.#options = options;
     this.#channel = channel;
     this.#watch = watch;
     this.#acks = new RecentAcks(options.prefetch);
+    this.#trips = new RoundTrips(options.clock, () => this.#roundTrip());
     this.lease = new ChannelLease(options.endpoint, options.partition, this);
   }
 
@@ -133,18 +131,7 @@ export class Parcels implements Holder {
   }
 
   acknowledged(): Promise<void> {
-    // One round trip is under way at a time; whoever comes meanwhile shares the next.
-    if (this.#barrier === undefined) {
-      this.#barrier = this.#roundTrip().finally(() => {
-        this.#barrier = undefined;
-      });
-      return this.#barrier;
-    }
-    this.#nextBarrier ??= Promise.all([this.#barrier, pause(this.#options.clock, BARRIER_GAP)]).then(() => {
-      this.#nextBarrier = undefined;
-      return this.acknowledged();
-    });
-    return this.#nextBarrier;
+    return this.#trips.next();
   }
 
   /**
@@ -154,33 +141,36 @@ export class Parcels implements Holder {
   async markSuspects(deliveries: readonly RabbitDelivery[]): Promise<void> {
     if (this.lease.revoked) return;
     const parcels = new Set(deliveries.flatMap(({ suspect, parcel }) => (suspect ? [parcel] : [])));
-    await this.#note(partsOf(parcels), NOTHING, Number.POSITIVE_INFINITY);
+    await this.#note(partsOf(parcels), Number.POSITIVE_INFINITY);
   }
 
   /**
    * Notes of which batches that come again some members are settled, for whoever gets them then. Of what is acknowledged the
    * broker is believed to know.
-   * @unit milliseconds
+   * @param deadlineMs @unit milliseconds
    */
   async markParts(deadlineMs: number): Promise<void> {
-    await this.#note(partsOf(this.#parcels.values()), NOTHING, deadlineMs);
+    await this.#note(partsOf(this.#parcels.values()), deadlineMs);
   }
 
   /**
-   * Notes of everything that the loss of the channel may bring again what is settled of it, and that it has not ended this process.
-   * @unit milliseconds
+   * The same, and of what is acknowledged that it is settled, since the broker may not know.
+   * @param deadlineMs @unit milliseconds
    */
   async markLost(deadlineMs: number): Promise<void> {
     const settled = partsOf(this.#parcels.values());
-    const returned = new Map<string, number>();
+    const ended = [...this.#parcels.values()].flatMap(({ amqp, open }) => (open === 0 ? (sentId(amqp) ?? []) : []));
+    for (const id of [...this.#acks.pending(), ...ended]) settled.set(id, 'all');
+    await this.#note(settled, deadlineMs);
+  }
+
+  /** What comes again has not ended this process, so its return does not make a suspect of it. */
+  excuse(): void {
+    const { journal, endpoint } = this.#options;
     for (const { amqp, open } of this.#parcels.values()) {
-      const id = idOf(amqp);
-      if (id === undefined) continue;
-      if (open === 0) settled.set(id, 'all');
-      else returned.set(id, returnsOf(amqp));
+      const id = open > 0 ? idOf(amqp) : undefined;
+      if (id !== undefined) journal.excuse(endpoint, id, returnsOf(amqp));
     }
-    for (const id of this.#acks.pending()) settled.set(id, 'all');
-    await this.#note(settled, returned, deadlineMs);
   }
 
   /** The channel is gone, or given up. */
@@ -254,10 +244,9 @@ export class Parcels implements Holder {
 
   /** Whether it has come back so often that it may be what ends processes. */
   #isSuspect(amqp: Message): boolean {
+    const id = amqp.fields.redelivered ? idOf(amqp) : undefined;
     const returns = returnsOf(amqp);
-    if (returns < SUSPECT_RETURNS) return false;
-    const id = idOf(amqp);
-    const excused = id === undefined ? 0 : this.#options.journal.excusedOf(this.#options.endpoint, id);
+    const excused = id === undefined ? 0 : this.#options.journal.excusedOf(this.#options.endpoint, id, returns);
     return returns - excused >= SUSPECT_RETURNS;
   }
 
@@ -303,15 +292,11 @@ export class Parcels implements Holder {
     });
   }
 
-  async #note(
-    settled: ReadonlyMap<string, Settled>,
-    returned: ReadonlyMap<string, number>,
-    deadlineMs: number,
-  ): Promise<void> {
-    if (settled.size + returned.size === 0) return;
+  async #note(settled: ReadonlyMap<string, Settled>, deadlineMs: number): Promise<void> {
+    if (settled.size === 0) return;
     const { journal, endpoint, log, queue } = this.#options;
     try {
-      await journal.mark(endpoint, settled, returned, deadlineMs);
+      await journal.mark(endpoint, settled, deadlineMs);
     } catch (error) {
       // Repeats, with the same ids.
       log.warn({ queue, error: toError(error).message }, 'what was settled may come again');

@@ -246,6 +246,7 @@ export class Partition {
   /** The channel is gone, or given up: what came on it and is not settled comes again. */
   #lose(): void {
     void this.#line?.parcels.markLost(LOSS_DEADLINE);
+    this.#line?.parcels.excuse();
     this.#release();
   }
 

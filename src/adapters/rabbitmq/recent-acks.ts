@@ -31,7 +31,7 @@ export class RecentAcks {
     return this.#ids.slice(this.#taken).filter((id) => id !== undefined);
   }
 
-  /** Ids that are kept. At most twice the prefetch and one. */
+  /** Ids that are kept. At most three times the prefetch. */
   get size(): number {
     return this.#ids.length;
   }
