@@ -10,6 +10,7 @@ import {
   partsOf,
   pauseText,
   type Survey,
+  type TopologyChange,
 } from '../index.ts';
 import { count, type Terminal } from './terminal.ts';
 
@@ -31,9 +32,9 @@ export interface OtherPart extends Pick<ManifestPart, 'name' | 'edition' | 'appl
   readonly pulled: 'same' | 'older' | 'missing';
 }
 
-/** Whether anything is to be done. */
+/** Whether anything is to be done now. */
 export function changesNothing({ differences, survey }: Changes): boolean {
-  return differences.length === 0 && survey.changes.length === 0;
+  return differences.length === 0 && survey.changes.every(({ whenDrained }) => whenDrained === true);
 }
 
 export async function changesBy(host: Host, proposal: Proposal, checked: CheckedConfiguration): Promise<Changes> {
@@ -67,12 +68,13 @@ export function printChanges(terminal: Terminal, changes: Changes, heading: stri
   if (!changesNothing(changes)) terminal.print(heading);
   const colors = { added: 'green', changed: 'yellow', removed: 'red' } as const;
   for (const one of differences) terminal.print(`  ${terminal.style(colors[one.change], differenceLine(one))}`);
-  if (survey.changes.length > 0) terminal.print('on the transport:');
-  const signs = { add: ['+', 'green'], change: ['~', 'yellow'], remove: ['-', 'red'] } as const;
-  for (const { action, what, name, note } of survey.changes) {
-    const [sign, color] = signs[action];
-    terminal.print(`  ${terminal.style(color, `${sign} ${what} ${name}`)}${note === undefined ? '' : ` (${note})`}`);
-  }
+  const later = survey.changes.filter(({ whenDrained }) => whenDrained === true);
+  printTopology(
+    terminal,
+    'on the transport:',
+    survey.changes.filter((each) => !later.includes(each)),
+  );
+  printTopology(terminal, 'on the transport, by an `apply` once what waits there is handled:', later);
   for (const [endpoint, pause] of Object.entries(endingPauses)) {
     const text = `! ${endpoint} is paused ${pauseText(pause)}; that ends with it, also for what still waits there`;
     terminal.print(`  ${terminal.style('yellow', text)}`);
@@ -80,6 +82,15 @@ export function printChanges(terminal: Terminal, changes: Changes, heading: stri
   if (survey.drift === undefined || survey.drift.length === 0) return;
   terminal.print('on the transport, and of no plan:');
   for (const each of survey.drift) terminal.print(`  ${terminal.style('yellow', each)}`);
+}
+
+function printTopology(terminal: Terminal, heading: string, changes: readonly TopologyChange[]): void {
+  if (changes.length > 0) terminal.print(heading);
+  const signs = { add: ['+', 'green'], change: ['~', 'yellow'], remove: ['-', 'red'] } as const;
+  for (const { action, what, name, note } of changes) {
+    const [sign, color] = signs[action];
+    terminal.print(`  ${terminal.style(color, `${sign} ${what} ${name}`)}${note === undefined ? '' : ` (${note})`}`);
+  }
 }
 
 function printParts(terminal: Terminal, others: readonly OtherPart[]): void {

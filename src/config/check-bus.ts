@@ -1,4 +1,4 @@
-import type { TypeRef } from '../message.ts';
+import { slotsNeeded, type TypeRef } from '../message.ts';
 import { unknownType } from '../routes/check.ts';
 import type { Problem } from '../routes/problem.ts';
 import type { BusFile } from './bus-file.ts';
@@ -94,11 +94,10 @@ function checkPartitions(
   report: Report,
 ): void {
   if (slots === undefined || partitions <= slots) return;
-  const enough = 2 ** Math.ceil(Math.log2(partitions));
   report(
     path,
     `${whose} has ${String(partitions)} partitions, more than the ${String(slots)} slots that keys fall into`,
-    `Write slots: ${String(enough)}, or fewer partitions, or leave slots out.`,
+    `Write slots: ${String(slotsNeeded(partitions))}, or fewer partitions, or leave slots out.`,
   );
 }
 

@@ -411,6 +411,8 @@ export interface TopologyChange {
   readonly name: string;
   /** `partitions 2 -> 4` */
   readonly note?: string;
+  /** Nothing is to be done yet: an `apply` does it once what waits there is handled. */
+  readonly whenDrained?: true;
 }
 
 /** Takes nothing from the bus any more, and is consumed until it is empty. */

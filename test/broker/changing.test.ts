@@ -117,7 +117,7 @@ describe('changing the queues of a bus under traffic', () => {
     await more(100);
     const { changes } = await applier.apply(next(bus, divided(4)));
     expect(changes).to.include('endpoint oms: changed, partitions 2 -> 4');
-    expect(changes).to.include('old queues (1) of endpoint oms: deleted');
+    expect(changes).to.include('old queues (generation 1) of endpoint oms: deleted');
     await more(100);
     // More partitions than slots: publishers learn the new slots first.
     await applier.apply(next(bus, divided(5, 8)));
@@ -254,7 +254,7 @@ describe('changing the queues of a bus under traffic', () => {
     await connection.close();
     const transport = await bus.open({ settleMs: SETTLE });
     const { changes } = await transport.apply(bus.manifest);
-    expect(changes).to.include('old queues (1) of endpoint oms: deleted');
+    expect(changes).to.include('old queues (generation 1) of endpoint oms: deleted');
     const collector = await Collector.drain(transport, 'oms');
     await transport.send([outgoing()]);
     await collector.atLeast(1);

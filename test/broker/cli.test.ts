@@ -76,4 +76,37 @@ describe('the command line on RabbitMQ', function () {
       await removeBus(url, { bus, slots: plan.slots, endpoints: plan.endpoints, bindings: [] });
     }
   });
+
+  it('takes a plan for applied while an old generation is still to be drained', async () => {
+    const bus = busName('cli');
+    const config = (partitions: number): string =>
+      `bus: ${bus}\ntransport: \${WAYBILL_URL}\nservices:\n  shop: { publishes: [shop.order.placed@1] }\n  oms: { receives: [shop.order.placed@1], partitions: ${String(partitions)} }\n`;
+    await using folder = await workFolder({
+      'waybill.yaml': config(2),
+      'routes/orders.yaml': 'from: shop.order.placed@1\nto: oms\n',
+      'schemas/shop/order.placed.v1.json': contract,
+      'orders.csv': 'id,amount\na,4\n',
+    });
+    const at = { cwd: folder.path, env: { WAYBILL_URL: busUrl(url, bus) } };
+    const call = async (...args: string[]): Promise<Ran> => {
+      const ran = await waybill(at, ...args);
+      expect(ran, ran.stderr).to.include({ code: 0 });
+      return ran;
+    };
+    try {
+      await call('apply');
+      await call('publish', 'shop.order.placed@1', 'orders.csv');
+      await folder.write('waybill.yaml', config(1));
+      expect((await call('apply')).stdout).to.match(
+        /old queues \(generation 1\) of endpoint oms: kept, 1 message waiting, 0 consumers; run `waybill apply` again/,
+      );
+      const { stdout } = await call('plan', '--detailed-exitcode');
+      expect(stdout).to.contain('applied: the bus runs this plan').and.not.contain('not applied');
+      expect(stdout).to.match(
+        /by an `apply` once what waits there is handled:\n\s+- queue oms\.1\.\* \(an old generation\)/,
+      );
+    } finally {
+      await removeBus(url, { bus, slots: 4, endpoints: [], bindings: [] });
+    }
+  });
 });

@@ -138,7 +138,7 @@ describe('supervising consumers on RabbitMQ', function () {
     await transport.send([outgoing({ id: 'meanwhile' })]);
     await until('it to be parked', async () => (await transport.parked.count()) === 1);
     const { changes } = await transport.apply(own.manifest);
-    expect(changes).to.include('old queues (1) of endpoint oms: deleted');
+    expect(changes).to.include('old queues (generation 1) of endpoint oms: deleted');
     expect(await transport.parked.redrive({}, { by: 'ada' })).to.equal(1);
     await collector.atLeast(1);
     await transport.send([outgoing({ id: 'after' })]);

@@ -70,7 +70,7 @@ async function drained(
     const patient = retired === undefined && consumers > 0 && clock.elapsed() < deadline;
     if (empty === 0 && looks >= CHECKS && !patient) {
       const waiting = `${String(ready)} ${ready === 1 ? 'message' : 'messages'} waiting`;
-      return `${waiting}, ${String(consumers)} ${consumers === 1 ? 'consumer' : 'consumers'}; run it again when it is drained`;
+      return `${waiting}, ${String(consumers)} ${consumers === 1 ? 'consumer' : 'consumers'}; run \`waybill apply\` again when it is drained`;
     }
     await pause(clock, CHECK_EVERY);
   }
@@ -108,6 +108,6 @@ async function removeEndpoint({ spec }: EndpointLayout, { names, declarer, done 
 
 function titleOf({ spec, retired }: EndpointLayout, { number }: Generation): string {
   return retired === undefined
-    ? `old queues (${String(number)}) of endpoint ${spec.name}`
+    ? `old queues (generation ${String(number)}) of endpoint ${spec.name}`
     : `queues of the removed endpoint ${spec.name}`;
 }

@@ -10,6 +10,7 @@ import { SENT, SentIds } from './identity.ts';
 import { type Batch, type Content, type Item, Lanes } from './lanes.ts';
 import { Pace } from './pace.ts';
 import { Patience } from './patience.ts';
+import { channelError, closed, isClosedChannel, parkingFull, unwritable } from './publish-faults.ts';
 
 export interface PublisherOptions {
   readonly connection: Connection;
@@ -435,44 +436,4 @@ function headersOf(wire: Wire): Readonly<Record<string, unknown>> {
 
 function weigh(content: Content): number {
   return content.kind === 'raw' ? content.wire.body.length : content.message.body.length + 300;
-}
-
-function isClosedChannel(error: unknown): boolean {
-  return error instanceof Error && /channel clos|connection clos|channel ended/i.test(error.message);
-}
-
-function closed(): WaybillError {
-  return new WaybillError('WB_CLOSED', 'the connection was closed before the message was durable');
-}
-
-function parkingFull(key: string): WaybillError {
-  const type = key.slice(0, key.lastIndexOf('.')).replaceAll('/', '.');
-  return new WaybillError('WB_PARKING_FULL', `no route takes ${type}, and the parking lot is full`, {
-    fix: 'Add a route for the type, or redrive or discard parked messages.',
-  });
-}
-
-function channelError(cause: Error, exchange: string | undefined): WaybillError {
-  if (exchange === undefined) {
-    return new WaybillError('WB_TRANSPORT_UNAVAILABLE', `RabbitMQ closed the channel: ${cause.message}`, {
-      retryable: true,
-      cause,
-    });
-  }
-  if (/ACCESS_REFUSED/.test(cause.message)) {
-    return new WaybillError('WB_TRANSPORT_REFUSED', `this user may not publish to the exchange ${exchange}`, {
-      fix: 'Run `waybill grants`, and set what it prints for this user.',
-      cause,
-    });
-  }
-  return new WaybillError('WB_PLAN_NOT_APPLIED', `the broker has no exchange ${exchange}`, {
-    fix: 'Run `waybill apply`.',
-    cause,
-  });
-}
-
-function unwritable(error: unknown): WaybillError {
-  return new WaybillError('WB_MESSAGE_INVALID', `the message cannot be written as AMQP: ${toError(error).message}`, {
-    cause: error,
-  });
 }

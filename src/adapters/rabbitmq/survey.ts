@@ -82,12 +82,13 @@ async function findDrift(
 function leftovers(record: ManifestRecord): readonly TopologyChange[] {
   return layoutOf(record).flatMap(({ spec, generations, retired }) => {
     const old = retired === undefined ? generations.slice(0, -1) : generations;
-    const what = retired === undefined ? 'old generation' : 'retired';
+    const what = retired === undefined ? 'an old generation' : 'of a removed endpoint';
     return old.map(({ number }) => ({
       action: 'remove' as const,
       what: 'queue' as const,
-      name: `${spec.name}.${String(number)}`,
-      note: `${what}, once it is drained`,
+      name: `${spec.name}.${String(number)}.*`,
+      note: what,
+      whenDrained: true as const,
     }));
   });
 }
