@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import {
+  derivedId,
   type Envelope,
   earliest,
   orderingKey,
@@ -96,6 +97,15 @@ describe('the slots of a bus', () => {
     expect(slotsFor([])).to.equal(4);
     expect(slotsFor([4, 3, 1])).to.equal(16);
     expect(slotsFor([32, 3])).to.equal(32);
+  });
+});
+
+describe('the id of a result', () => {
+  it('is no option of a command line, whatever it is derived from, and one of its own all the same', () => {
+    const ids = Array.from({ length: 2_000 }, (_, n) => derivedId({ ...envelope, id: String(n) }, 'route', 0));
+    expect(ids.filter((id) => !/^[A-Za-z0-9_.][A-Za-z0-9_-]{26}$/.test(id))).to.deep.equal([]);
+    expect(ids.some((id) => id.startsWith('.'))).to.be.true;
+    expect(new Set(ids).size).to.equal(ids.length);
   });
 });
 
