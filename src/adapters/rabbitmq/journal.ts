@@ -25,6 +25,8 @@ const RETURN = 3_000;
 const LONGEST_READING = 60_000;
 /** How long traffic waits for a stream that gives nothing, as of a cluster that has just lost nodes. @unit milliseconds */
 const LONGEST_WAIT = 9_000;
+/** The same of what waits for nothing but to know more, from when it asks: without it a batch is handed over as a whole. @unit milliseconds */
+const LONGEST_SYNC = 6_000;
 /** How long it waits for a stream that gives notes, when the one that is awaited is not among them. @unit milliseconds */
 const LONGEST_SEARCH = 60_000;
 
@@ -35,6 +37,8 @@ interface Waiter {
   readonly reject: (error: Error) => void;
   /** What is done while the stream cannot be read; without it the waiter fails. */
   readonly otherwise: (() => Told) | undefined;
+  /** The note is confirmed, so it is to come back. */
+  durable: boolean;
 }
 
 /**
@@ -55,6 +59,8 @@ export class Journal {
   /** Of this process, as it is connected now. */
   readonly #self = randomUUID();
   #follows = false;
+  /** On which the stream is read. What comes on an earlier one is not counted again. */
+  #reading: Channel | undefined;
   /** Ends the reading, to begin anew. */
   #forsake: (() => void) | undefined;
   /** When the reading began, or a note was read last. */
@@ -141,13 +147,18 @@ export class Journal {
       this.#fail(nonce, revoked());
     };
     const noted = new Promise<Told>((resolve, reject) => {
-      this.#waiters.set(nonce, { serial, resolve, reject, otherwise });
+      this.#waiters.set(nonce, { serial, resolve, reject, otherwise, durable: false });
       for (const signal of signals) signal.addEventListener('abort', abort, { once: true });
       if (signals.some(({ aborted }) => aborted)) abort();
     });
+    const { clock } = this.#options;
+    if (otherwise === undefined) this.#expect(nonce, clock.elapsed());
     this.#post({ ...note, nonce }).then(
       () => {
-        this.#expect(nonce, this.#options.clock.elapsed());
+        const waiter = this.#waiters.get(nonce);
+        if (waiter === undefined) return;
+        waiter.durable = true;
+        if (otherwise !== undefined) this.#expect(nonce, clock.elapsed());
       },
       (error: unknown) => {
         this.#fail(nonce, toError(error));
@@ -160,21 +171,23 @@ export class Journal {
     }
   }
 
-  /** The note is durable, so it is to come back. */
+  /** Gives the note some time to come back: since it is durable, or since somebody wants to know more. */
   #expect(nonce: string, sinceMs: number): void {
     const { clock, log, queue } = this.#options;
     clock.timer(RETURN, () => {
       const waiter = this.#waiters.get(nonce);
       if (waiter === undefined) return;
       const now = clock.elapsed();
-      const forsake = now - this.#readAt >= this.#readingMs ? this.#forsake : undefined;
+      const silent = waiter.durable && now - this.#readAt >= this.#readingMs;
+      const forsake = silent ? this.#forsake : undefined;
       if (forsake !== undefined) {
         this.#forsake = undefined;
         // A broker that is slow to give the stream would else be asked for it again just before it does.
         this.#readingMs = Math.min(LONGEST_READING, this.#readingMs * 2);
         forsake();
       }
-      const longest = this.#behind === undefined ? LONGEST_WAIT : RETURN;
+      const patience = waiter.otherwise === undefined ? LONGEST_SYNC : LONGEST_WAIT;
+      const longest = this.#behind === undefined ? patience : RETURN;
       const reads = now - this.#notedAt < RETURN;
       const gives = now - Math.max(this.#newest.at, sinceMs) < longest;
       if ((reads || gives) && now - sinceMs < LONGEST_SEARCH) {
@@ -227,7 +240,7 @@ export class Journal {
         this.#forsake = undefined;
         if (how === 'forsaken') {
           log.warn({ queue }, 'RabbitMQ does not give back what it confirmed: the stream is read anew');
-          await leaveChannel(channel, clock);
+          this.#leave(channel);
           continue;
         }
       } catch (error) {
@@ -242,10 +255,19 @@ export class Journal {
     }
   }
 
+  /** Nobody waits for the end of a channel that a broker may have forgotten. */
+  #leave(channel: Channel): void {
+    const { clock, log, queue } = this.#options;
+    leaveChannel(channel, clock).catch((error: unknown) => {
+      log.debug({ queue, error: toError(error).message }, 'a channel that is not read any more was not closed');
+    });
+  }
+
   /** Resolves when the channel has closed. */
   async #read(channel: Channel): Promise<void> {
     const ended = new Promise<void>((resolve) => channel.once('close', resolve));
     let begun = false;
+    this.#reading = channel;
     this.#readAt = this.#options.clock.elapsed();
     await channel.prefetch(1_000);
     await channel.consume(
@@ -255,6 +277,7 @@ export class Journal {
           void closeChannel(channel);
           return;
         }
+        if (this.#reading !== channel) return;
         this.#readAt = this.#notedAt = this.#options.clock.elapsed();
         const offset = offsetOf(message) ?? 0;
         if (offset > this.#newest.offset) this.#newest = { offset, at: this.#notedAt };
