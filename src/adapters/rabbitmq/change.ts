@@ -1,5 +1,4 @@
 import { WaybillError } from '../../errors.ts';
-import { slotsNeeded } from '../../message.ts';
 import type { EndpointSpec, Topology } from '../../ports/topology.ts';
 import type { TopologyChange } from '../../ports/transport.ts';
 import { type EndpointLayout, firstLayout, generationOf, layoutOf, newestOf, otherSide, outdated } from './layout.ts';
@@ -54,7 +53,8 @@ export function planStep(record: ManifestRecord, wanted: Topology, odd: Oddities
   let divides = false;
   for (const spec of wanted.endpoints) {
     const old = before.find((each) => each.spec.name === spec.name);
-    divides ||= old !== undefined && newestOf(old).slots < Math.min(oldSlots ?? slots, slotsNeeded(spec.partitions));
+    divides ||=
+      old !== undefined && newestOf(old).slots < (oldSlots ?? 0) && outdated(old, spec, oldSlots ?? 0).length > 0;
     const { endpoint, notes } = nextLayout(old, spec, oldSlots ?? slots, odd);
     layout.push(endpoint);
     if (old === undefined || old.retired !== undefined)

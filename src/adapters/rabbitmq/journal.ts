@@ -37,8 +37,8 @@ interface Waiter {
   readonly reject: (error: Error) => void;
   /** What is done while the stream cannot be read; without it the waiter fails. */
   readonly otherwise: (() => Told) | undefined;
-  /** The note is confirmed, so it is to come back. */
-  durable: boolean;
+  /** Since when the note is confirmed, so that it is to come back. */
+  durableAt: number | undefined;
 }
 
 /**
@@ -147,7 +147,7 @@ export class Journal {
       this.#fail(nonce, revoked());
     };
     const noted = new Promise<Told>((resolve, reject) => {
-      this.#waiters.set(nonce, { serial, resolve, reject, otherwise, durable: false });
+      this.#waiters.set(nonce, { serial, resolve, reject, otherwise, durableAt: undefined });
       for (const signal of signals) signal.addEventListener('abort', abort, { once: true });
       if (signals.some(({ aborted }) => aborted)) abort();
     });
@@ -157,8 +157,8 @@ export class Journal {
       () => {
         const waiter = this.#waiters.get(nonce);
         if (waiter === undefined) return;
-        waiter.durable = true;
-        if (otherwise !== undefined) this.#expect(nonce, clock.elapsed());
+        waiter.durableAt = clock.elapsed();
+        if (otherwise !== undefined) this.#expect(nonce, waiter.durableAt);
       },
       (error: unknown) => {
         this.#fail(nonce, toError(error));
@@ -178,8 +178,8 @@ export class Journal {
       const waiter = this.#waiters.get(nonce);
       if (waiter === undefined) return;
       const now = clock.elapsed();
-      const silent = waiter.durable && now - this.#readAt >= this.#readingMs;
-      const forsake = silent ? this.#forsake : undefined;
+      const missing = waiter.durableAt !== undefined && now - waiter.durableAt >= RETURN;
+      const forsake = missing && now - this.#readAt >= this.#readingMs ? this.#forsake : undefined;
       if (forsake !== undefined) {
         this.#forsake = undefined;
         // A broker that is slow to give the stream would else be asked for it again just before it does.
@@ -194,9 +194,11 @@ export class Journal {
         this.#expect(nonce, sinceMs);
         return;
       }
-      if (this.#behind === undefined)
+      // What is not even confirmed says nothing about what is read.
+      if (missing && this.#behind === undefined) {
         log.warn({ queue }, 'RabbitMQ does not give the journal: traffic goes on without it');
-      this.#behind = waiter.serial;
+        this.#behind = waiter.serial;
+      }
       this.#waiters.delete(nonce);
       if (waiter.otherwise === undefined) waiter.reject(unreadable());
       else waiter.resolve(waiter.otherwise());

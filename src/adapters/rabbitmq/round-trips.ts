@@ -23,7 +23,7 @@ export class RoundTrips {
       });
       return this.#current;
     }
-    this.#next ??= Promise.all([this.#current, pause(this.#clock, GAP)]).then(() => {
+    this.#next ??= Promise.allSettled([this.#current, pause(this.#clock, GAP)]).then(() => {
       this.#next = undefined;
       return this.next();
     });

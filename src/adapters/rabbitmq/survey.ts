@@ -12,6 +12,8 @@ import { readHoldings } from './management.ts';
 import { type ManifestRecord, readManifest } from './manifest-record.ts';
 import { type Names, namesOf } from './names.ts';
 import { findOddities } from './oddities.ts';
+import { look } from './prune.ts';
+import type { ChannelSource } from './stream.ts';
 import { baseTopology, endpointExchanges, generationQueues } from './topology.ts';
 
 /** What `apply` would do now: from the manifest, and from what the broker says of each name, without the management plugin. */
@@ -33,7 +35,7 @@ export async function survey(manifest: Manifest, deps: ApplyDeps): Promise<Surve
     const { changes } = planStep(record, manifest.topology, odd);
     const missing = record.applied === undefined ? [] : await findMissing(record, names, parking, declarer);
     const drift = await findDrift(record, parking, deps);
-    return { changes: [...changes, ...leftovers(record), ...missing], drift };
+    return { changes: [...changes, ...(await leftovers(record, names, connection)), ...missing], drift };
   } finally {
     await connection.close();
   }
@@ -78,17 +80,21 @@ async function findDrift(
   }
 }
 
-/** Old queues that are kept until they are drained. */
-function leftovers(record: ManifestRecord): readonly TopologyChange[] {
-  return layoutOf(record).flatMap(({ spec, generations, retired }) => {
-    const old = retired === undefined ? generations.slice(0, -1) : generations;
-    const what = retired === undefined ? 'an old generation' : 'of a removed endpoint';
-    return old.map(({ number }) => ({
-      action: 'remove' as const,
-      what: 'queue' as const,
-      name: `${spec.name}.${String(number)}.*`,
-      note: what,
-      whenDrained: true as const,
-    }));
-  });
+/** Old queues, which are kept until they are drained. */
+async function leftovers(record: ManifestRecord, names: Names, source: ChannelSource): Promise<TopologyChange[]> {
+  const changes: TopologyChange[] = [];
+  for (const { spec, generations, retired } of layoutOf(record)) {
+    for (const generation of retired === undefined ? generations.slice(0, -1) : generations) {
+      const queues = generationQueues(names, spec.name, generation).map(({ name }) => name);
+      const { ready, consumers } = await look(queues, source);
+      changes.push({
+        action: 'remove',
+        what: 'queue',
+        name: `${spec.name}.${String(generation.number)}.*`,
+        note: retired === undefined ? 'an old generation' : 'of a removed endpoint',
+        ...(ready + consumers > 0 && { whenDrained: true }),
+      });
+    }
+  }
+  return changes;
 }

@@ -138,6 +138,17 @@ describe('applying a plan to a folder', () => {
     expect((await transport.manifest())?.edition).to.equal('1');
   });
 
+  it('never takes slots away', async () => {
+    const transport = await home.open({ bus: 'retail' });
+    for (const [edition, slots] of [
+      ['1', 16],
+      ['2', 4],
+    ] as const)
+      await transport.apply(plan({ edition, slots }));
+    expect((await transport.manifest())?.topology.slots).to.equal(16);
+    expect((await transport.manifest())?.edition).to.equal('2');
+  });
+
   it('lets a consumer wait whose endpoint is gone, until it is back', async () => {
     const transport = await home.open({ bus: 'retail' });
     const attached = await home.open();

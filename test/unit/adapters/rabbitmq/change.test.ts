@@ -76,6 +76,15 @@ describe('the step from what was applied to a plan', () => {
     }
   });
 
+  it('tells when an endpoint is divided over slots that publishers may have heard of a moment ago', () => {
+    const grown = { ...recordOf(topology([OMS], { slots: 64 })), layout: [firstLayout(OMS, 16)] };
+    const divides = (spec: EndpointSpec): boolean =>
+      planStep(grown, topology([spec], { slots: 64 }), NO_ODDITIES).divides;
+    expect(divides({ ...OMS, partitions: 3 })).to.be.true;
+    expect(divides(OMS)).to.be.false;
+    expect(step(topology([OMS]), topology([{ ...OMS, partitions: 3 }])).divides).to.be.false;
+  });
+
   it('retires what the plan has no more, and takes it back as it is', () => {
     const gone = step(topology([OMS, MAIL]), topology([OMS]));
     expect(gone.layout.find(({ spec }) => spec.name === 'mail')?.retired).to.deep.equal({ edition: 'one' });
