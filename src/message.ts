@@ -95,11 +95,11 @@ export function parseTypeRef(ref: string): { type: string; version: number } | u
 /**
  * The id of a result: 27 characters of base64url, the same whenever `by` makes it of `cause` again, so that a repeat is
  * recognisable, and another for every other cause, maker and ordinal. The source belongs to it, since ids are unique only
- * within one (CloudEvents 1.0, 3.1). A dot stands for a hyphen at its beginning, which command lines take for an option.
+ * within one (CloudEvents 1.0, 3.1). An underscore stands for a hyphen at its beginning, which command lines take for an option.
  */
 export function derivedId(cause: Envelope, by: string, ordinal: number): string {
   const id = hash('sha1', `${cause.source}\0${cause.id}\0${by}\0${String(ordinal)}`, 'base64url');
-  return id.startsWith('-') ? `.${id.slice(1)}` : id;
+  return id.startsWith('-') ? `_${id.slice(1)}` : id;
 }
 
 /** Whether its time has passed. One without an expiry, or with one that is no time, never expires. */

@@ -178,7 +178,7 @@ export class Journal {
       const waiter = this.#waiters.get(nonce);
       if (waiter === undefined) return;
       const now = clock.elapsed();
-      const missing = waiter.durableAt !== undefined && now - waiter.durableAt >= RETURN;
+      const missing = waiter.durableAt !== undefined && now - waiter.durableAt >= RETURN / 2;
       const forsake = missing && now - this.#readAt >= this.#readingMs ? this.#forsake : undefined;
       if (forsake !== undefined) {
         this.#forsake = undefined;
