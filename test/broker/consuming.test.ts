@@ -1,6 +1,7 @@
 import { connect, type Message } from 'amqplib';
 import { expect } from 'chai';
 import { BATCH_TYPE } from '../../src/adapters/rabbitmq/encode.ts';
+import { namesOf } from '../../src/adapters/rabbitmq/names.ts';
 import { slotOf } from '../../src/message.ts';
 import { systemClock } from '../../src/ports/clock.ts';
 import type { Delivery, Transport } from '../../src/ports/transport.ts';
@@ -158,10 +159,19 @@ describe('consuming from RabbitMQ', () => {
     const collector = await Collector.start(transport, 'oms');
     await collector.settle(await collector.atLeast(9));
     await collector.close();
+    const names = namesOf(bus.manifest.bus);
     const connection = await connect(url);
-    const { messageCount } = await (await connection.createChannel()).checkQueue(`${bus.manifest.bus}.journal`);
+    const channel = await connection.createConfirmChannel();
+    channel.publish(names.records, 'journal', Buffer.from('"fence"'));
+    await channel.waitForConfirms();
+    const notes: string[] = [];
+    await channel.prefetch(100);
+    await channel.consume(names.journal, (note) => notes.push(String(note?.content)), {
+      arguments: { 'x-stream-offset': 'first' },
+    });
+    await until('the fence', () => notes.includes('"fence"'));
     await connection.close();
-    expect(messageCount).to.equal(0);
+    expect(notes).to.deep.equal(['"fence"']);
   });
 
   it('suspects nothing of having ended a process when that process lives on, however often it comes back', async () => {
