@@ -63,7 +63,7 @@ export function pause(clock: Clock, ms: number, signal?: AbortSignal): Promise<v
   });
 }
 
-/** What `work` resolves to; undefined when it has not by then, and goes on. @throws as it does until then */
+/** What `work` resolves to; undefined when it has not after `ms`, and goes on. @param ms @unit milliseconds @throws as it does until then */
 export function inTime<T>(clock: Clock, ms: number, work: Promise<T>): Promise<T | undefined> {
   return new Promise((resolve, reject) => {
     const timer = clock.timer(

@@ -87,7 +87,7 @@ export async function applyManifest(
     const pending = lines.length > 0 || before.intent !== undefined || before.applied?.edition !== manifest.edition;
     if (pending) await record({ ...before, layout: step.layout, intent: intentOf(step, before) }, 'intent');
     await declareBase(work, odd.queues);
-    // A change that was interrupted may have told publishers of new slots a moment ago.
+    // An apply that ended a moment ago, or was interrupted, may only just have told publishers of these slots.
     if (step.divides) await pause(deps.clock, deps.settleMs);
     let layout = await makeEndpoints(step.layout, step.topology, work);
     await rebind(step, work);

@@ -23,7 +23,7 @@ export interface Step {
   /** Bindings of earlier plans that this one has no more. */
   readonly stale: Topology['bindings'];
   readonly changes: readonly TopologyChange[];
-  /** Whether endpoints are divided over slots that an earlier `apply` made and did not use for them. */
+  /** Whether endpoints are divided over slots that an earlier `apply` made and did not use for them: publishers are to know these. */
   readonly divides: boolean;
 }
 

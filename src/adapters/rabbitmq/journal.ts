@@ -43,8 +43,8 @@ interface Waiter {
 
 /**
  * What processes tell each other of deliveries, in a stream that all of them share: that a suspect one is about to be
- * handled, and what of an AMQP message is settled when the broker may not know it. What comes back from the stream is durable, and its order is the same for all, so a count is exact whoever wrote the earlier
- * notes.
+ * handled, and what of an AMQP message is settled when the broker may not know it. What comes back from the stream is durable,
+ * and its order is the same for all, so a count is exact whoever wrote the earlier notes.
  *
  * A broker may forget a reader when nodes of its cluster are lost, or read it a copy that lacks what is durable elsewhere, and
  * say nothing: so when a durable note does not come back and nothing else does, the stream is read anew. While that gives

@@ -336,7 +336,7 @@ export class Parcels implements Holder {
         channel.ack(parcel.amqp);
       }
     } catch (error) {
-      // The channel has just closed: its lease is revoked in the same turn, and these come again.
+      // The channel is closing: its lease is revoked as soon as that is told, and these come again.
       this.#options.log.debug({ error: toError(error).message }, 'acknowledgements were lost with their channel');
     }
   }
