@@ -269,6 +269,27 @@ describe('consuming from RabbitMQ', () => {
     if (killer !== undefined) expect(await last.consumer.begin(killer)).to.equal(2);
   });
 
+  it('suspects of an ordered queue what can have been in hand, and the rest when it has come back five times', async () => {
+    const window = 4;
+    const flagsAfter = async (crashes: number): Promise<readonly boolean[]> => {
+      const bus = await create();
+      const sender = await bus.open();
+      // Each by itself, so that each counts for one.
+      for (let n = 0; n < 12; n++) await sender.send([outgoing({ id: `m${String(n)}`, key: 'k' })]);
+      for (let turn = 0; turn < crashes; turn++) {
+        const proxy = await tcpProxy(Number(new URL(url).port || '5672'));
+        proxies.push(proxy);
+        const transport = await bus.open({}, proxy.through(url));
+        await (await Collector.start(transport, 'oms', { window })).atLeast(window);
+        proxy.refuse();
+      }
+      const last = await Collector.drain(await bus.open(), 'oms', window);
+      return (await last.atLeast(12)).map(({ suspect }) => suspect);
+    };
+    expect(await flagsAfter(2)).to.deep.equal([true, true, true, true, ...Array.from({ length: 8 }, () => false)]);
+    expect(await flagsAfter(5)).to.deep.equal(Array.from({ length: 12 }, () => true));
+  });
+
   /** Keys of one slot, so that their messages come together. */
   const [a = '', b = '', c = ''] = Array.from({ length: 1_000 }, (_, n) => `s${String(n)}`).filter(
     (key) => slotOf(key, 16) === 0,

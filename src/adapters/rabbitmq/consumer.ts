@@ -251,6 +251,7 @@ export class RabbitConsumer implements Consumer {
       partition,
       queue,
       window,
+      ordered: this.ordered,
       // Where no order is promised, what waits here is better off with another consumer.
       prefetch: this.ordered ? ORDERED_PREFETCH : Math.min(window, ORDERED_PREFETCH),
       changed: this.#deps.changed,

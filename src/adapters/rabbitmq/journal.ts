@@ -1,14 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import type { Channel, Message } from 'amqplib';
 import { toError, WaybillError } from '../../errors.ts';
-import { type Clock, pause } from '../../ports/clock.ts';
+import type { Clock } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
-import { type Connection, closeChannel, leaveChannel } from './connection.ts';
+import type { Connection } from './connection.ts';
 import type { RabbitDelivery } from './delivery.ts';
 import { parcelId } from './identity.ts';
+import { JournalReader } from './journal-reader.ts';
 import { JournalRecord, type Settled, type Told } from './journal-record.ts';
 import type { Publisher } from './publisher.ts';
-import { offsetOf } from './stream.ts';
 
 export interface JournalOptions {
   readonly connection: Connection;
@@ -55,20 +54,9 @@ export class Journal {
   readonly #options: JournalOptions;
   readonly #record = new JournalRecord();
   readonly #waiters = new Map<string, Waiter>();
-  readonly #stop = new AbortController();
+  readonly #reader: JournalReader;
   /** Of this process, as it is connected now. */
   readonly #self = randomUUID();
-  #follows = false;
-  /** On which the stream is read. What comes on an earlier one is not counted again. */
-  #reading: Channel | undefined;
-  /** Ends the reading, to begin anew. */
-  #forsake: (() => void) | undefined;
-  /** When the reading began, or a note was read last. */
-  #readAt = 0;
-  /** When a note was read last, be it one that was read before. */
-  #notedAt = Number.NEGATIVE_INFINITY;
-  /** How far the stream was ever read, and when that was. What is read anew is nothing new. */
-  #newest = { offset: -1, at: Number.NEGATIVE_INFINITY };
   /** How long this reading may give nothing. @unit milliseconds */
   #readingMs = RETURN;
   /** Of the note for which somebody waited in vain: the broker's copy that is read lacks what is durable elsewhere. */
@@ -77,6 +65,22 @@ export class Journal {
 
   constructor(options: JournalOptions) {
     this.#options = options;
+    const { connection, queue, clock, log } = options;
+    this.#reader = new JournalReader({
+      connection,
+      queue,
+      clock,
+      log,
+      take: (note) => {
+        this.#take(note);
+      },
+      restarted: () => {
+        this.#record.recount();
+      },
+      ended: (error) => {
+        this.#failAll(error);
+      },
+    });
   }
 
   /** @throws WB_DELIVERY_REVOKED */
@@ -130,8 +134,8 @@ export class Journal {
   }
 
   stop(): void {
-    this.#stop.abort();
-    for (const nonce of [...this.#waiters.keys()]) this.#fail(nonce, revoked());
+    this.#reader.stop();
+    this.#failAll(revoked());
   }
 
   /**
@@ -139,7 +143,7 @@ export class Journal {
    * @param otherwise what is done when it is durable and the stream cannot be read @default WB_TRANSPORT_UNAVAILABLE is thrown
    */
   async #write(note: object, signals: readonly AbortSignal[], otherwise?: () => Told): Promise<Told> {
-    if (!this.#follows) void this.#follow();
+    this.#reader.start();
     this.#serial += 1;
     const serial = this.#serial;
     const nonce = `${this.#self} ${String(serial)}`;
@@ -179,17 +183,13 @@ export class Journal {
       if (waiter === undefined) return;
       const now = clock.elapsed();
       const missing = waiter.durableAt !== undefined && now - waiter.durableAt >= RETURN / 2;
-      const forsake = missing && now - this.#readAt >= this.#readingMs ? this.#forsake : undefined;
-      if (forsake !== undefined) {
-        this.#forsake = undefined;
-        // A broker that is slow to give the stream would else be asked for it again just before it does.
+      // A broker that is slow to give the stream would else be asked for it again just before it does.
+      if (missing && now - this.#reader.readAt >= this.#readingMs && this.#reader.forsake())
         this.#readingMs = Math.min(LONGEST_READING, this.#readingMs * 2);
-        forsake();
-      }
       const patience = waiter.otherwise === undefined ? LONGEST_SYNC : LONGEST_WAIT;
       const longest = this.#behind === undefined ? patience : RETURN;
-      const reads = now - this.#notedAt < RETURN;
-      const gives = now - Math.max(this.#newest.at, sinceMs) < longest;
+      const reads = now - this.#reader.notedAt < RETURN;
+      const gives = now - Math.max(this.#reader.newestAt, sinceMs) < longest;
       if ((reads || gives) && now - sinceMs < LONGEST_SEARCH) {
         this.#expect(nonce, sinceMs);
         return;
@@ -212,91 +212,16 @@ export class Journal {
     return publisher.send([{ exchange, routingKey: 'journal', key: undefined, content }], deadlineMs);
   }
 
+  #failAll(error: Error): void {
+    for (const nonce of [...this.#waiters.keys()]) this.#fail(nonce, error);
+  }
+
   #fail(nonce: string, error: Error): void {
     this.#waiters.get(nonce)?.reject(error);
     this.#waiters.delete(nonce);
   }
 
-  /** Reads the stream from its beginning, and on; from the beginning again after a loss. */
-  async #follow(): Promise<void> {
-    this.#follows = true;
-    const { connection, queue, clock, log } = this.#options;
-    const stopped = new Promise<'stopped'>((resolve) => {
-      this.#stop.signal.addEventListener(
-        'abort',
-        () => {
-          resolve('stopped');
-        },
-        { once: true },
-      );
-    });
-    while (!this.#stop.signal.aborted) {
-      try {
-        const channel = await connection.channel();
-        const forsaken = new Promise<'forsaken'>((resolve) => {
-          this.#forsake = () => {
-            resolve('forsaken');
-          };
-        });
-        const how = await Promise.race([this.#read(channel), stopped, forsaken]);
-        this.#forsake = undefined;
-        if (how === 'forsaken') {
-          log.warn({ queue }, 'RabbitMQ does not give back what it confirmed: the stream is read anew');
-          this.#leave(channel);
-          continue;
-        }
-      } catch (error) {
-        if (connection.closed) {
-          for (const nonce of [...this.#waiters.keys()]) this.#fail(nonce, toError(error));
-          return;
-        }
-        // Whoever waits goes without after a while.
-        log.debug({ queue, error: toError(error).message }, 'the journal cannot be read for the moment');
-      }
-      await pause(clock, 500, this.#stop.signal);
-    }
-  }
-
-  /** Nobody waits for the end of a channel that a broker may have forgotten. */
-  #leave(channel: Channel): void {
-    const { clock, log, queue } = this.#options;
-    leaveChannel(channel, clock).catch((error: unknown) => {
-      log.debug({ queue, error: toError(error).message }, 'a channel that is not read any more was not closed');
-    });
-  }
-
-  /** Resolves when the channel has closed. */
-  async #read(channel: Channel): Promise<void> {
-    const ended = new Promise<void>((resolve) => channel.once('close', resolve));
-    let begun = false;
-    this.#reading = channel;
-    this.#readAt = this.#options.clock.elapsed();
-    await channel.prefetch(1_000);
-    await channel.consume(
-      this.#options.queue,
-      (message) => {
-        if (message === null) {
-          void closeChannel(channel);
-          return;
-        }
-        if (this.#reading !== channel) return;
-        this.#readAt = this.#notedAt = this.#options.clock.elapsed();
-        const offset = offsetOf(message) ?? 0;
-        if (offset > this.#newest.offset) this.#newest = { offset, at: this.#notedAt };
-        // Until the first comes, what was known still holds.
-        if (!begun) this.#record.recount();
-        begun = true;
-        this.#note(message);
-        channel.ack(message);
-      },
-      { arguments: { 'x-stream-offset': 'first' } },
-    );
-    await ended;
-  }
-
-  #note(message: Message): void {
-    const note: unknown = JSON.parse(message.content.toString('utf8'));
-    if (typeof note !== 'object' || note === null) return;
+  #take(note: object): void {
     const told = this.#record.note(note);
     if (!('nonce' in note) || typeof note.nonce !== 'string') return;
     if (this.#behind !== undefined) this.#catchUp(note.nonce, this.#behind);

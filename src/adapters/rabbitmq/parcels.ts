@@ -20,6 +20,8 @@ export interface ParcelsOptions {
   readonly prefetch: number;
   /** Deliveries that may be unsettled at a time. */
   readonly window: number;
+  /** Nobody else is given anything of the queue meanwhile, so a channel brings first what was in hand on the one before. */
+  readonly ordered: boolean;
   readonly receive: (deliveries: readonly RabbitDelivery[]) => void;
   /** Keeps what cannot be read as a dead letter; then it is settled. */
   readonly bury: (found: Undecodable, amqp: Message) => Promise<void>;
@@ -33,6 +35,11 @@ export interface ParcelsOptions {
  * consumer did not end it either.
  */
 const SUSPECT_RETURNS = 2;
+/**
+ * Of what an ordered queue gives behind as much as can have been in hand. Members that were settled one by one come again with their
+ * batch, so what was in hand may be behind them.
+ */
+const FAR_SUSPECT_RETURNS = 5;
 const NONE: ReadonlySet<number> = new Set();
 
 /**
@@ -54,6 +61,8 @@ export class Parcels implements Holder {
   readonly #opened: RabbitDelivery[] = [];
   #finished: Parcel[] = [];
   #handed = 0;
+  /** Members that this channel has brought, as far as they were opened and not known to be settled. */
+  #brought = 0;
   #paused = false;
   #pumping = false;
   #flushing = false;
@@ -136,12 +145,19 @@ export class Parcels implements Holder {
 
   /**
    * Of suspect batches it is durable which members have ended before the next one begins: when that one kills the process,
-   * those before it do not come again with it.
+   * those before it do not come again with it. Those that ended earlier were noted then.
    */
   async markSuspects(deliveries: readonly RabbitDelivery[]): Promise<void> {
     if (this.lease.revoked) return;
-    const parcels = new Set(deliveries.flatMap(({ suspect, parcel }) => (suspect ? [parcel] : [])));
-    await this.#note(partsOf(parcels), Number.POSITIVE_INFINITY);
+    const ended = new Map<string, Set<number>>();
+    for (const { suspect, parcel, index } of deliveries) {
+      if (!suspect || parcel.open === 0 || parcel.settled === undefined) continue;
+      const id = parcelId(parcel.amqp);
+      const members = ended.get(id);
+      if (members === undefined) ended.set(id, new Set([index]));
+      else members.add(index);
+    }
+    await this.#note(ended, Number.POSITIVE_INFINITY);
   }
 
   /**
@@ -227,6 +243,7 @@ export class Parcels implements Holder {
     parcel.members = members;
     parcel.suspect = this.#isSuspect(parcel.amqp);
     parcel.open = members.length;
+    this.#brought += members.length - (parcel.settled?.size ?? 0);
     members.forEach((member, index) => {
       if (parcel.settled?.has(index) === true) this.#countDown(parcel);
       else if (isUndecodable(member)) this.#bury(member, index, parcel);
@@ -247,7 +264,8 @@ export class Parcels implements Holder {
     const id = amqp.fields.redelivered ? idOf(amqp) : undefined;
     const returns = returnsOf(amqp);
     const excused = id === undefined ? 0 : this.#options.journal.excusedOf(this.#options.endpoint, id, returns);
-    return returns - excused >= SUSPECT_RETURNS;
+    const far = this.#options.ordered && this.#brought >= this.#options.window;
+    return returns - excused >= (far ? FAR_SUSPECT_RETURNS : SUSPECT_RETURNS);
   }
 
   #bury(found: Undecodable, index: number, parcel: Parcel): void {

@@ -1,0 +1,205 @@
+import type { Channel, Message } from 'amqplib';
+import { toError } from '../../errors.ts';
+import { type Clock, pause } from '../../ports/clock.ts';
+import type { Log } from '../../ports/log.ts';
+import { type Connection, closeChannel, leaveChannel } from './connection.ts';
+import { offsetOf } from './stream.ts';
+
+export interface JournalReaderOptions {
+  readonly connection: Connection;
+  readonly queue: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Takes the next note of the stream. */
+  readonly take: (note: object) => void;
+  /** What follows are the notes from the beginning of the stream, be they taken before or not. */
+  readonly restarted: () => void;
+  /** The connection is closed for good. */
+  readonly ended: (error: Error) => void;
+}
+
+const RETRY = 500;
+
+/** A note that was taken, and everything before it. */
+interface Place {
+  readonly offset: number;
+  readonly content: Buffer;
+}
+
+/** What a message that a reading is given is to it. */
+type Found = 'next' | 'known' | 'foreign';
+
+/** One time that the stream is read, on a channel. */
+class Reading {
+  readonly channel: Channel;
+  /** Where it goes on; without it, from the beginning. It is to be given that note first. */
+  readonly from: Place | undefined;
+  /** It is given what follows the notes that were taken. */
+  begun = false;
+
+  constructor(channel: Channel, from: Place | undefined) {
+    this.channel = channel;
+    this.from = from;
+  }
+
+  find(message: Message, offset: number): Found {
+    if (this.from === undefined || this.begun) return 'next';
+    // A broker gives whole chunks, or from the offset on.
+    if (offset < this.from.offset) return 'known';
+    return offset === this.from.offset && message.content.equals(this.from.content) ? 'known' : 'foreign';
+  }
+}
+
+/**
+ * Reads the journal's stream from its beginning, and on, without end. After a loss it goes on where it was, if the note there is still
+ * the one that it knows: else the stream is another, or lost its end, and is read from the beginning again. So is it when it was given
+ * up, since what a broker leaves out may be before that place.
+ */
+export class JournalReader {
+  readonly #options: JournalReaderOptions;
+  readonly #stop = new AbortController();
+  /** What comes on an earlier channel is not taken again. */
+  #reading: Reading | undefined;
+  #place: Place | undefined;
+  #giveUp: (() => void) | undefined;
+  #follows = false;
+  /** When the reading began, or a note came last. */
+  readAt = 0;
+  /** When a note came last, be it one that was taken before. */
+  notedAt = Number.NEGATIVE_INFINITY;
+  /** When a note came that is farther in the stream than any before: one that is read anew is nothing new. */
+  newestAt = Number.NEGATIVE_INFINITY;
+  #newest = -1;
+
+  constructor(options: JournalReaderOptions) {
+    this.#options = options;
+  }
+
+  /** Begins to read, if it does not yet. */
+  start(): void {
+    if (this.#follows) return;
+    this.#follows = true;
+    void this.#follow();
+  }
+
+  stop(): void {
+    this.#stop.abort();
+  }
+
+  /** Has the stream read from its beginning, on another channel. @returns whether it is read at the moment */
+  forsake(): boolean {
+    const giveUp = this.#giveUp;
+    this.#giveUp = undefined;
+    giveUp?.();
+    return giveUp !== undefined;
+  }
+
+  async #follow(): Promise<void> {
+    const { connection, queue, clock, log, ended } = this.#options;
+    const stopped = new Promise<'stopped'>((resolve) => {
+      this.#stop.signal.addEventListener(
+        'abort',
+        () => {
+          resolve('stopped');
+        },
+        { once: true },
+      );
+    });
+    while (!this.#stop.signal.aborted) {
+      try {
+        const channel = await connection.channel();
+        const forsaken = new Promise<'forsaken'>((resolve) => {
+          this.#giveUp = () => {
+            resolve('forsaken');
+          };
+        });
+        const how = await Promise.race([this.#read(channel), stopped, forsaken]);
+        this.#giveUp = undefined;
+        if (how === 'forsaken') {
+          this.#place = undefined;
+          log.warn({ queue }, 'RabbitMQ does not give back what it confirmed: the stream is read anew');
+        }
+        if (how === 'forsaken' || how === 'foreign') {
+          this.#leave(channel);
+          continue;
+        }
+      } catch (error) {
+        if (connection.closed) {
+          ended(toError(error));
+          return;
+        }
+        // Whoever waits goes without after a while.
+        log.debug({ queue, error: toError(error).message }, 'the journal cannot be read for the moment');
+      }
+      await pause(clock, RETRY, this.#stop.signal);
+    }
+  }
+
+  /** Nobody waits for the end of a channel that a broker may have forgotten. */
+  #leave(channel: Channel): void {
+    const { clock, log, queue } = this.#options;
+    leaveChannel(channel, clock).catch((error: unknown) => {
+      log.debug({ queue, error: toError(error).message }, 'a channel that is not read any more was not closed');
+    });
+  }
+
+  /** Resolves when the channel has closed, or gives another stream than the one that is known. */
+  async #read(channel: Channel): Promise<'closed' | 'foreign'> {
+    const { queue, clock, log } = this.#options;
+    const reading = new Reading(channel, this.#place);
+    this.#reading = reading;
+    // Until the note there has come, nothing is known of where to go on.
+    this.#place = undefined;
+    this.readAt = clock.elapsed();
+    const closed = new Promise<'closed'>((resolve) =>
+      channel.once('close', () => {
+        resolve('closed');
+      }),
+    );
+    await channel.prefetch(1_000);
+    let foreign: ((how: 'foreign') => void) | undefined;
+    const other = new Promise<'foreign'>((resolve) => {
+      foreign = resolve;
+    });
+    await channel.consume(
+      queue,
+      (message) => {
+        if (message === null) void closeChannel(channel);
+        else if (this.#reading === reading && !this.#receive(reading, message)) {
+          this.#reading = undefined;
+          log.info({ queue }, 'the journal is not the one that was read before: it is read from its beginning');
+          foreign?.('foreign');
+        }
+      },
+      { arguments: { 'x-stream-offset': reading.from?.offset ?? 'first' } },
+    );
+    return await Promise.race([closed, other]);
+  }
+
+  /** @returns false when the stream is not the one that was read before */
+  #receive(reading: Reading, message: Message): boolean {
+    this.readAt = this.notedAt = this.#options.clock.elapsed();
+    const offset = offsetOf(message) ?? 0;
+    const found = reading.find(message, offset);
+    if (found === 'foreign') return false;
+    reading.channel.ack(message);
+    const { content } = message;
+    if (found === 'known') {
+      if (offset !== reading.from?.offset) return true;
+      reading.begun = true;
+      this.#place = reading.from;
+      return true;
+    }
+    if (offset > this.#newest) {
+      this.#newest = offset;
+      this.newestAt = this.notedAt;
+    }
+    // Until the first comes, what was known still holds.
+    if (!reading.begun) this.#options.restarted();
+    reading.begun = true;
+    this.#place = { offset, content };
+    const note: unknown = JSON.parse(content.toString('utf8'));
+    if (typeof note === 'object' && note !== null) this.#options.take(note);
+    return true;
+  }
+}
