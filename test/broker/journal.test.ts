@@ -106,6 +106,31 @@ describe('the journal of deliveries on RabbitMQ', () => {
     expect(await collector.consumer.begin(first), 'by the same process').to.equal(1);
   });
 
+  it('publishes a note again that was confirmed and is not in the stream, as by a broker that starts', async function () {
+    this.timeout(120_000);
+    bus = await RabbitBus.create(node.url, { endpoints: { oms: { takes: ['shop.order.placed@1'] } } });
+    const { said, log } = listening();
+    const transport = await bus.open({ log });
+    await transport.send(onBus(series('k', 3)));
+    const collector = await Collector.start(transport, 'oms');
+    const [first, second, third] = await collector.atLeast(3);
+    if (first === undefined || second === undefined || third === undefined) throw new Error('three were expected');
+    const names = namesOf(bus.manifest.bus);
+    const connection = await connect(node.url);
+    const channel = await connection.createChannel();
+    const { queue: elsewhere } = await channel.assertQueue('', { exclusive: true });
+    await channel.bindQueue(elsewhere, names.records, 'journal');
+    await channel.unbindQueue(names.journal, names.records, 'journal');
+    const begun = collector.consumer.begin(first);
+    const begunTogether = together(collector.consumer, [second, third]);
+    await until('the notes', async () => (await channel.checkQueue(elsewhere)).messageCount === 2);
+    await channel.bindQueue(names.journal, names.records, 'journal');
+    await connection.close();
+    expect(await within('the beginning of a suspect', begun)).to.equal(1);
+    expect(await within('suspects that begin together', begunTogether)).to.deep.equal([]);
+    expect(said).not.to.include(WITHOUT);
+  });
+
   it('is read anew when the broker has forgotten who reads', async function () {
     // Each call of rabbitmqctl starts a virtual machine.
     this.timeout(480_000);

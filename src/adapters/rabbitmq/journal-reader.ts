@@ -3,7 +3,7 @@ import { toError } from '../../errors.ts';
 import { type Clock, pause } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
 import { type Connection, closeChannel, leaveChannel } from './connection.ts';
-import { offsetOf } from './stream.ts';
+import { isRefused, offsetOf } from './stream.ts';
 
 export interface JournalReaderOptions {
   readonly connection: Connection;
@@ -161,7 +161,7 @@ export class JournalReader {
     const other = new Promise<'foreign'>((resolve) => {
       foreign = resolve;
     });
-    await channel.consume(
+    const receiving = channel.consume(
       queue,
       (message) => {
         if (message === null) void closeChannel(channel);
@@ -173,7 +173,15 @@ export class JournalReader {
       },
       { arguments: { 'x-stream-offset': reading.from?.offset ?? 'first' } },
     );
-    return await Promise.race([closed, other]);
+    try {
+      await receiving;
+    } catch (error) {
+      if (!isRefused(toError(error))) this.#place = reading.from;
+      throw error;
+    }
+    const how = await Promise.race([closed, other]);
+    if (how === 'closed' && !reading.begun) this.#place = reading.from;
+    return how;
   }
 
   /** @returns false when the stream is not the one that was read before */

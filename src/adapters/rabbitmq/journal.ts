@@ -32,10 +32,13 @@ const LONGEST_SEARCH = 60_000;
 interface Waiter {
   /** Among the notes of this process. */
   readonly serial: number;
+  readonly note: object;
   readonly resolve: (told: Told) => void;
   readonly reject: (error: Error) => void;
   /** What is done while the stream cannot be read; without it the waiter fails. */
   readonly otherwise: (() => Told) | undefined;
+  /** When the note was published, last. */
+  postedAt: number;
   /** Since when the note is confirmed, so that it is to come back. */
   durableAt: number | undefined;
 }
@@ -147,32 +150,41 @@ export class Journal {
     this.#serial += 1;
     const serial = this.#serial;
     const nonce = `${this.#self} ${String(serial)}`;
+    const { clock } = this.#options;
     const abort = (): void => {
       this.#fail(nonce, revoked());
     };
     const noted = new Promise<Told>((resolve, reject) => {
-      this.#waiters.set(nonce, { serial, resolve, reject, otherwise, durableAt: undefined });
+      const times = { postedAt: clock.elapsed(), durableAt: undefined };
+      this.#waiters.set(nonce, { serial, note: { ...note, nonce }, resolve, reject, otherwise, ...times });
       for (const signal of signals) signal.addEventListener('abort', abort, { once: true });
       if (signals.some(({ aborted }) => aborted)) abort();
     });
-    const { clock } = this.#options;
     if (otherwise === undefined) this.#expect(nonce, clock.elapsed());
-    this.#post({ ...note, nonce }).then(
-      () => {
-        const waiter = this.#waiters.get(nonce);
-        if (waiter === undefined) return;
-        waiter.durableAt = clock.elapsed();
-        if (otherwise !== undefined) this.#expect(nonce, waiter.durableAt);
-      },
-      (error: unknown) => {
-        this.#fail(nonce, toError(error));
-      },
-    );
+    this.#publish(nonce);
     try {
       return await noted;
     } finally {
       for (const signal of signals) signal.removeEventListener('abort', abort);
     }
+  }
+
+  #publish(nonce: string): void {
+    const { clock } = this.#options;
+    const published = this.#waiters.get(nonce);
+    if (published === undefined) return;
+    published.postedAt = clock.elapsed();
+    this.#post(published.note).then(
+      () => {
+        const waiter = this.#waiters.get(nonce);
+        if (waiter === undefined || waiter.durableAt !== undefined) return;
+        waiter.durableAt = clock.elapsed();
+        if (waiter.otherwise !== undefined) this.#expect(nonce, waiter.durableAt);
+      },
+      (error: unknown) => {
+        this.#fail(nonce, toError(error));
+      },
+    );
   }
 
   /** Gives the note some time to come back: since it is durable, or since somebody wants to know more. */
@@ -183,6 +195,8 @@ export class Journal {
       if (waiter === undefined) return;
       const now = clock.elapsed();
       const missing = waiter.durableAt !== undefined && now - waiter.durableAt >= RETURN / 2;
+      // A broker that starts may confirm what a stream has not got. Of the same process a note counts once.
+      if (missing && now - waiter.postedAt >= RETURN) this.#publish(nonce);
       // A broker that is slow to give the stream would else be asked for it again just before it does.
       if (missing && now - this.#reader.readAt >= this.#readingMs && this.#reader.forsake())
         this.#readingMs = Math.min(LONGEST_READING, this.#readingMs * 2);

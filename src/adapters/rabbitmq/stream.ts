@@ -37,6 +37,16 @@ export function isAbsent(error: Error): boolean {
   return /NOT_FOUND - no queue/.test(error.message);
 }
 
+/** Whether the node has no copy of a stream to read for the moment. */
+function lacksCopy(error: Error): boolean {
+  return /replica on the local node|running local replica/.test(error.message);
+}
+
+/** Whether the broker has refused to give a stream as it was asked for, and not only for as long as it starts. */
+export function isRefused(error: Error): boolean {
+  return /Operation failed/.test(error.message) && !/is down or inaccessible/.test(error.message) && !lacksCopy(error);
+}
+
 /** How many messages a queue has ready, and how many consumers; undefined when there is no such queue. */
 export async function countOf(
   source: ChannelSource,
@@ -78,8 +88,7 @@ export async function readStream(
       return;
     } catch (error) {
       // It is refused before anything is read.
-      if (!/replica on the local node|running local replica/.test(toError(error).message) || clock.elapsed() > deadline)
-        throw error;
+      if (!lacksCopy(toError(error)) || clock.elapsed() > deadline) throw error;
     }
     await pause(clock, RETRY);
   }
