@@ -20,6 +20,10 @@ export interface JournalOptions {
 
 /** A durable note comes back sooner, if the broker still knows who reads. @unit milliseconds */
 const RETURN = 3_000;
+/** When it has not come back after so long it is published once more. @unit milliseconds */
+const MISSING = 1_500;
+/** From one look at a note that is awaited to the next. @unit milliseconds */
+const LOOK = 1_000;
 /** How long a reading may give nothing before the stream is read anew: twice as long after each in vain. @unit milliseconds */
 const LONGEST_READING = 60_000;
 /** How long traffic waits for a stream that gives nothing, as of a cluster that has just lost nodes. @unit milliseconds */
@@ -190,13 +194,13 @@ export class Journal {
   /** Gives the note some time to come back: since it is durable, or since somebody wants to know more. */
   #expect(nonce: string, sinceMs: number): void {
     const { clock, log, queue } = this.#options;
-    clock.timer(RETURN, () => {
+    clock.timer(LOOK, () => {
       const waiter = this.#waiters.get(nonce);
       if (waiter === undefined) return;
       const now = clock.elapsed();
-      const missing = waiter.durableAt !== undefined && now - waiter.durableAt >= RETURN / 2;
+      const missing = waiter.durableAt !== undefined && now - waiter.durableAt >= MISSING;
       // A broker that starts may confirm what a stream has not got. Of the same process a note counts once.
-      if (missing && now - waiter.postedAt >= RETURN) this.#publish(nonce);
+      if (missing && now - waiter.postedAt >= MISSING) this.#publish(nonce);
       // A broker that is slow to give the stream would else be asked for it again just before it does.
       if (missing && now - this.#reader.readAt >= this.#readingMs && this.#reader.forsake())
         this.#readingMs = Math.min(LONGEST_READING, this.#readingMs * 2);
