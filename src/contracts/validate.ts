@@ -25,8 +25,9 @@ export class SchemaCompiler {
 
   /** Faults by the meta-schema, all of them, else the first one that the strict compiler finds. */
   check(schema: unknown): readonly SchemaFault[] {
-    if (this.#ajv.validateSchema(schemaArgument(schema)) !== true) {
-      return (this.#ajv.errors ?? []).map((error) => ({
+    const faults = schemaFaults(schema);
+    if (faults.length > 0) {
+      return faults.map((error) => ({
         message: `${error.message ?? error.keyword}${error.keyword === 'enum' ? `: ${String(error.params['allowedValues'])}` : ''}`,
         path: parsePointer(error.instancePath) ?? [],
       }));
@@ -76,6 +77,7 @@ export class SchemaCompiler {
   #part(ref: string, schema: unknown, pointer: string): ValidateFunction | undefined {
     const root = `waybill:${ref}`;
     const ajv = namesInherited(schema) ? (this.#ownProperties ??= makeAjv(true)) : this.#ajv;
+    if (schemaFaults(schema).length > 0) return undefined;
     try {
       if (ajv.getSchema(root) === undefined) ajv.addSchema(schemaArgument(schema), root);
       return ajv.getSchema(`${root}#${pointer}`);
@@ -88,6 +90,8 @@ export class SchemaCompiler {
   #compile(schema: unknown): ValidateFunction {
     const known = this.#compiled.get(schema);
     if (known !== undefined) return known;
+    const [fault] = schemaFaults(schema);
+    if (fault !== undefined) throw new Error(`schema is invalid: data${fault.instancePath} ${fault.message ?? ''}`);
     const ajv = namesInherited(schema) ? (this.#ownProperties ??= makeAjv(true)) : this.#ajv;
     const validate = ajv.compile(schemaArgument(schema));
     this.#compiled.set(schema, validate);
@@ -95,9 +99,24 @@ export class SchemaCompiler {
   }
 }
 
+let metaAjv: Ajv2020 | undefined;
+const foundFaults = new WeakMap<object, readonly ErrorObject[]>();
+
+/** Faults of a schema by the meta-schema, which takes longer to compile than most contracts: once for all registries. */
+function schemaFaults(schema: unknown): readonly ErrorObject[] {
+  const known = isSchema(schema) ? foundFaults.get(schema) : undefined;
+  if (known !== undefined) return known;
+  metaAjv ??= new Ajv2020({ allErrors: true, verbose: true, logger: false, code: { optimize: false } });
+  const faults = metaAjv.validateSchema(schemaArgument(schema)) === true ? [] : (metaAjv.errors ?? []);
+  if (isSchema(schema)) foundFaults.set(schema, faults);
+  return faults;
+}
+
 function makeAjv(ownProperties: boolean): Ajv2020 {
   const ajv = new Ajv2020({
     strict: true,
+    // By `schemaFaults`.
+    validateSchema: false,
     // Of its own check (annotations.ts), as this one refuses `anyOf: [{ required: ... }]`.
     strictRequired: false,
     allowUnionTypes: true,
