@@ -126,7 +126,7 @@ export function table(head: readonly string[], rows: readonly (readonly (string 
 
 /** `1 message`, `2 messages`, `12,000 messages`. */
 export function count(amount: number, noun: string): string {
-  // To load what knows of thousands takes longer than most commands.
+  // `toLocaleString` loads the formats of numbers, which takes longer than the rest of most commands.
   const shown = amount < 1_000 ? String(amount) : amount.toLocaleString('en');
   return `${shown} ${noun}${amount === 1 ? '' : 's'}`;
 }

@@ -21,6 +21,7 @@ import { readScripts, type ScriptsReading } from './read-scripts.ts';
 import { readTables, type TableText } from './read-tables.ts';
 import type { Environment } from './references.ts';
 import { readSettings, type Settings } from './settings.ts';
+import { ShapeCheck } from './shape-check.ts';
 
 export interface LoadOptions {
   /** A `waybill.yaml`, or the folder that holds one. @default the nearest above `cwd` */
@@ -74,12 +75,13 @@ export async function readConfiguration(options: LoadOptions = {}): Promise<Read
   const environment = options.environment ?? process.env;
   const busFile = await requireBusFile(options.path, options.cwd ?? process.cwd());
   const documents = new Documents(path.dirname(busFile));
+  const shapes = new ShapeCheck();
   const given = options.env ?? environment['WAYBILL_ENV'];
   const env = given === '' ? undefined : given;
   const file = path.basename(busFile);
-  const { bus, rest, complete, written, fileOf } = await readBus(documents, file, { env, environment });
-  const contracts = await readContracts(documents);
-  const routes = await readRoutes(documents);
+  const { bus, rest, complete, written, fileOf } = await readBus(documents, file, { env, environment, shapes });
+  const contracts = await readContracts(documents, shapes);
+  const routes = await readRoutes(documents, shapes);
   const plugins = await readPlugins(documents, { packages: rest?.plugins ?? [], file });
   const scripts = await readScripts(documents, routes);
   const others = await readParts(documents, { bus: bus?.bus, part: bus?.part });

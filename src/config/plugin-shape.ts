@@ -1,4 +1,4 @@
-import { Ajv2020 } from 'ajv/dist/2020.js';
+import { metaSchemaErrors } from '../contracts/meta-schema.ts';
 import { didYouMean } from '../nearest.ts';
 import type { Mediator } from '../ports/mediator.ts';
 import { record } from './explain.ts';
@@ -60,11 +60,9 @@ function hint(field: string): string {
 }
 
 function schemaFaults(options: object): readonly string[] {
-  const ajv = new Ajv2020({ strict: false, logger: false });
   // As JSON: declarations of typebox carry more than the schema.
   const schema: unknown = JSON.parse(JSON.stringify(options));
   if (typeof schema !== 'object' || schema === null) return ['options must be a JSON Schema'];
-  if (ajv.validateSchema(schema) === true) return [];
-  const [first] = ajv.errors ?? [];
-  return [`options is no JSON Schema: ${first?.instancePath ?? ''} ${first?.message ?? ''}`];
+  const [first] = metaSchemaErrors(schema);
+  return first === undefined ? [] : [`options is no JSON Schema: ${first.instancePath} ${first.message ?? ''}`];
 }

@@ -7,7 +7,7 @@ import type { Documents } from './documents.ts';
 import { record } from './explain.ts';
 import { checkOverride, override } from './overrides.ts';
 import { type Environment, type ReferenceProblem, resolveReferences } from './references.ts';
-import { checkShape, type ShapeProblem, valueAt } from './shape-check.ts';
+import { type ShapeCheck, type ShapeProblem, valueAt } from './shape-check.ts';
 
 /** The sections that may refer to the environment. All but `limits` of what an environment overrides. */
 const RESOLVED = ['transport', 'store', 'sources', 'keys', 'telemetry'] as const;
@@ -30,7 +30,7 @@ export interface BusReading {
 export async function readBus(
   documents: Documents,
   file: string,
-  options: { readonly env: string | undefined; readonly environment: Environment },
+  options: { readonly env: string | undefined; readonly environment: Environment; readonly shapes: ShapeCheck },
 ): Promise<BusReading> {
   const base = await documents.read(file);
   const changes = await readOverrides(documents, file, options.env);
@@ -43,14 +43,14 @@ export async function readBus(
   for (const { path: at, offset, message, fix } of problems) {
     documents.report({ code: 'WB_CONFIG_REFERENCE', file: fileOf(at), path: at, offset, message, fix });
   }
-  const shaped = checkShape(BusFile, resolved, written);
+  const shaped = options.shapes.check(BusFile, resolved, written);
   if ('problems' in shaped) {
     const unresolved = new Set(problems.map(({ path: at }) => JSON.stringify(at)));
     for (const problem of shaped.problems) {
       if (!unresolved.has(JSON.stringify(problem.path))) reportShape(documents, fileOf(problem.path), problem);
     }
     const { pruned, complete } = prune(resolved, shaped.problems);
-    const rest = checkShape(BusFile, pruned);
+    const rest = options.shapes.check(BusFile, pruned);
     if ('problems' in rest) return { written, bus: undefined, rest: undefined, complete: false, fileOf };
     return { written, bus: undefined, rest: rest.value, complete, fileOf };
   }

@@ -4,7 +4,7 @@ import { CastFile } from './cast-file.ts';
 import type { CastDocument, ContractDocument } from './definition.ts';
 import type { Documents } from './documents.ts';
 import { reportShape } from './read-bus.ts';
-import { checkShape } from './shape-check.ts';
+import type { ShapeCheck } from './shape-check.ts';
 
 export interface ContractsReading {
   readonly contracts: readonly ContractDocument[];
@@ -19,7 +19,7 @@ const FORM =
   'Name it schemas/<domain>/<name>.v<major>.json, or .v1-v2.yaml for a cast, in lower-case letters, digits and hyphens.';
 
 /** Reads all of `schemas/`. Faulty files are reported and left out. */
-export async function readContracts(documents: Documents): Promise<ContractsReading> {
+export async function readContracts(documents: Documents, shapes: ShapeCheck): Promise<ContractsReading> {
   const files = (await documents.list('schemas')).filter((file) => /\.(json|ya?ml)$/.test(file));
   const types = new Set<TypeRef>();
   const contracts: ContractDocument[] = [];
@@ -44,7 +44,7 @@ export async function readContracts(documents: Documents): Promise<ContractsRead
     const named = ref === undefined ? undefined : parseTypeRef(ref);
     if (named !== undefined) contracts.push({ ...named, file, schema: document.value });
     else if (cast !== undefined) {
-      const read = readCast(documents, file, cast, document.value);
+      const read = readCast(documents, file, cast, document.value, shapes);
       if (read === undefined) complete = false;
       else casts.push(read);
     }
@@ -57,10 +57,11 @@ function readCast(
   file: string,
   refs: { readonly from: TypeRef; readonly to: TypeRef },
   value: unknown,
+  shapes: ShapeCheck,
 ): CastDocument | undefined {
   const [from, to] = [parseTypeRef(refs.from), parseTypeRef(refs.to)];
   if (from === undefined || to === undefined) return undefined;
-  const shaped = checkShape(CastFile, value);
+  const shaped = shapes.check(CastFile, value);
   if ('problems' in shaped) {
     for (const problem of shaped.problems) reportShape(documents, file, problem);
     return undefined;

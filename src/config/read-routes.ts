@@ -7,18 +7,18 @@ import type { Documents } from './documents.ts';
 import { record } from './explain.ts';
 import { reportShape } from './read-bus.ts';
 import { NAME } from './shape.ts';
-import { checkShape, type ShapeProblem } from './shape-check.ts';
+import type { ShapeCheck, ShapeProblem } from './shape-check.ts';
 
 /** Reads all of `routes/`. Faulty routes are reported and left out. */
-export async function readRoutes(documents: Documents): Promise<readonly RouteDefinition[]> {
+export async function readRoutes(documents: Documents, shapes: ShapeCheck): Promise<readonly RouteDefinition[]> {
   const files = (await documents.list('routes')).filter((file) => /\.ya?ml$/.test(file));
   const read = await Promise.all(files.map((file) => documents.read(file)));
-  return read.flatMap((document) => (document === undefined ? [] : readFile(documents, document)));
+  return read.flatMap((document) => (document === undefined ? [] : readFile(documents, document, shapes)));
 }
 
-function readFile(documents: Documents, document: SourceDocument): RouteDefinition[] {
+function readFile(documents: Documents, document: SourceDocument, shapes: ShapeCheck): RouteDefinition[] {
   const { value } = document;
-  if (!Array.isArray(value)) return readRoute(documents, document, value, []);
+  if (!Array.isArray(value)) return readRoute(documents, document, value, [], shapes);
   if (value.length === 0) {
     const fix = 'Write a route, or remove the file.';
     documents.report({
@@ -29,7 +29,7 @@ function readFile(documents: Documents, document: SourceDocument): RouteDefiniti
       fix,
     });
   }
-  return value.flatMap((route, i) => readRoute(documents, document, route, [i], value.length > 1));
+  return value.flatMap((route, i) => readRoute(documents, document, route, [i], shapes, value.length > 1));
 }
 
 function readRoute(
@@ -37,13 +37,14 @@ function readRoute(
   { file }: SourceDocument,
   value: unknown,
   path: DocumentPath,
+  shapes: ShapeCheck,
   oneOfSeveral = false,
 ): RouteDefinition[] {
-  const shaped = checkShape(Route, value);
+  const shaped = shapes.check(Route, value);
   if ('problems' in shaped) {
     for (const problem of shaped.problems)
       reportShape(documents, file, { ...problem, path: [...path, ...problem.path] });
-    return restOf(value, shaped.problems, { file, path });
+    return restOf(value, shaped.problems, { file, path }, shapes);
   }
   const refuse = (message: string, fix: string): RouteDefinition[] => {
     documents.report({ code: 'WB_OPTION_INVALID', file, path, message, fix });
@@ -77,6 +78,7 @@ function restOf(
   value: unknown,
   problems: readonly ShapeProblem[],
   place: Pick<RouteDefinition, 'file' | 'path'>,
+  shapes: ShapeCheck,
 ): RouteDefinition[] {
   const faulty = new Set(problems.map(({ path: [option] }) => option));
   const meant = (option: unknown, options: readonly string[]): boolean =>
@@ -86,7 +88,7 @@ function restOf(
   // Where it goes is looked at when all of it can be.
   const ends = [...faulty].every((option) => !meant(option, ENDS)) && ('to' in kept || 'choose' in kept);
   const { choose: _choose, ...unended } = kept;
-  const rest = checkShape(Route, ends ? kept : { ...unended, to: 'nowhere' });
+  const rest = shapes.check(Route, ends ? kept : { ...unended, to: 'nowhere' });
   if ('problems' in rest) return [];
   const { route, problems: more } = normaliseRoute(rest.value, {
     ...place,

@@ -14,39 +14,42 @@ export interface ShapeProblem extends Explanation {
 
 export type Shaped<T> = { readonly value: T } | { readonly problems: readonly ShapeProblem[] };
 
-const ajv = new Ajv2020({
-  allErrors: true,
-  strict: true,
-  strictRequired: false,
-  verbose: true,
-  useDefaults: true,
-  // Declarations are Waybill's own, or were checked with their plugin; and each check runs a few times, so it is not worth more.
-  validateSchema: false,
-  code: { optimize: false },
-  keywords: ['x-expected', { keyword: 'quantity', type: 'string', modifying: true, errors: false, validate: toNumber }],
-});
-const compiled = new WeakMap<TSchema, ValidateFunction>();
+/** Checks values against declarations, fills defaults in and turns quantities into numbers. Holds the compiled checks. */
+export class ShapeCheck {
+  readonly #compiled = new Map<TSchema, ValidateFunction>();
+  readonly #ajv = new Ajv2020({
+    allErrors: true,
+    strict: true,
+    strictRequired: false,
+    verbose: true,
+    useDefaults: true,
+    // Declarations are Waybill's own; and each check runs a few times, so optimising its code does not pay.
+    validateSchema: false,
+    code: { optimize: false },
+    keywords: [
+      'x-expected',
+      { keyword: 'quantity', type: 'string', modifying: true, errors: false, validate: toNumber },
+    ],
+  });
 
-/**
- * Checks a value against a declaration, fills defaults in and turns quantities into numbers.
- * @param written the value as it stands in the file, which is what problems show: never what a reference resolved to
- */
-export function checkShape<S extends TSchema>(schema: S, value: unknown, written: unknown = value): Shaped<Static<S>> {
-  const validate = validatorOf<Static<S>>(schema);
-  const copy: unknown = structuredClone(value);
-  if (validate(copy)) return { value: copy };
-  const errors = withoutNoise(validate.errors ?? []);
-  return { problems: errors.map((error) => toProblem(error, written)) };
-}
+  /**
+   * @param written the value as it stands in the file, which is what problems show: never what a reference resolved to
+   */
+  check<S extends TSchema>(schema: S, value: unknown, written: unknown = value): Shaped<Static<S>> {
+    const validate = this.#validator<Static<S>>(schema);
+    const copy: unknown = structuredClone(value);
+    if (validate(copy)) return { value: copy };
+    const errors = withoutNoise(validate.errors ?? []);
+    return { problems: errors.map((error) => toProblem(error, written)) };
+  }
 
-function validatorOf<T>(schema: TSchema): ValidateFunction<T> {
-  const known = compiled.get(schema);
-  if (known !== undefined) return known as ValidateFunction<T>;
-  const made = ajv.compile<T>(schema);
-  // Ajv would keep it for ever; plugins are read anew as they are edited.
-  ajv.removeSchema(schema);
-  compiled.set(schema, made);
-  return made;
+  #validator<T>(schema: TSchema): ValidateFunction<T> {
+    const known = this.#compiled.get(schema);
+    if (known !== undefined) return known as ValidateFunction<T>;
+    const compiled = this.#ajv.compile<T>(schema);
+    this.#compiled.set(schema, compiled);
+    return compiled;
+  }
 }
 
 function toNumber(

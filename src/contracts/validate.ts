@@ -3,8 +3,9 @@ import formats from 'ajv-formats';
 import { toError, WaybillError } from '../errors.ts';
 import { lowerExact } from './exact.ts';
 import { compileMask, type Mask } from './mask.ts';
+import { metaSchemaErrors, schemaArgument } from './meta-schema.ts';
 import { parsePointer } from './pointer.ts';
-import { isSchema, ROOT_ANNOTATIONS, type Schema, schemaList, schemaMap, walkSchemas } from './schema.ts';
+import { ROOT_ANNOTATIONS, schemaList, schemaMap, walkSchemas } from './schema.ts';
 import { ContractError, describeViolation } from './violation.ts';
 
 /** Undefined when the data keeps the schema; else every fault in one error. */
@@ -25,7 +26,7 @@ export class SchemaCompiler {
 
   /** Faults by the meta-schema, all of them, else the first one that the strict compiler finds. */
   check(schema: unknown): readonly SchemaFault[] {
-    const faults = schemaFaults(schema);
+    const faults = metaSchemaErrors(schema);
     if (faults.length > 0) {
       return faults.map((error) => ({
         message: `${error.message ?? error.keyword}${error.keyword === 'enum' ? `: ${String(error.params['allowedValues'])}` : ''}`,
@@ -76,8 +77,8 @@ export class SchemaCompiler {
 
   #part(ref: string, schema: unknown, pointer: string): ValidateFunction | undefined {
     const root = `waybill:${ref}`;
+    if (metaSchemaErrors(schema).length > 0) return undefined;
     const ajv = namesInherited(schema) ? (this.#ownProperties ??= makeAjv(true)) : this.#ajv;
-    if (schemaFaults(schema).length > 0) return undefined;
     try {
       if (ajv.getSchema(root) === undefined) ajv.addSchema(schemaArgument(schema), root);
       return ajv.getSchema(`${root}#${pointer}`);
@@ -90,7 +91,7 @@ export class SchemaCompiler {
   #compile(schema: unknown): ValidateFunction {
     const known = this.#compiled.get(schema);
     if (known !== undefined) return known;
-    const [fault] = schemaFaults(schema);
+    const [fault] = metaSchemaErrors(schema);
     if (fault !== undefined) throw new Error(`schema is invalid: data${fault.instancePath} ${fault.message ?? ''}`);
     const ajv = namesInherited(schema) ? (this.#ownProperties ??= makeAjv(true)) : this.#ajv;
     const validate = ajv.compile(schemaArgument(schema));
@@ -99,23 +100,10 @@ export class SchemaCompiler {
   }
 }
 
-let metaAjv: Ajv2020 | undefined;
-const foundFaults = new WeakMap<object, readonly ErrorObject[]>();
-
-/** Faults of a schema by the meta-schema, which takes longer to compile than most contracts: once for all registries. */
-function schemaFaults(schema: unknown): readonly ErrorObject[] {
-  const known = isSchema(schema) ? foundFaults.get(schema) : undefined;
-  if (known !== undefined) return known;
-  metaAjv ??= new Ajv2020({ allErrors: true, verbose: true, logger: false, code: { optimize: false } });
-  const faults = metaAjv.validateSchema(schemaArgument(schema)) === true ? [] : (metaAjv.errors ?? []);
-  if (isSchema(schema)) foundFaults.set(schema, faults);
-  return faults;
-}
-
 function makeAjv(ownProperties: boolean): Ajv2020 {
   const ajv = new Ajv2020({
     strict: true,
-    // By `schemaFaults`.
+    // Asked in `metaSchemaErrors`, once a process.
     validateSchema: false,
     // Of its own check (annotations.ts), as this one refuses `anyOf: [{ required: ... }]`.
     strictRequired: false,
@@ -131,17 +119,6 @@ function makeAjv(ownProperties: boolean): Ajv2020 {
   // Their values are checked in annotations.ts.
   ajv.addVocabulary([...ROOT_ANNOTATIONS, 'x-sensitive']);
   return ajv;
-}
-
-/**
- * What is no schema at all is compiled as one that Ajv refuses with its own words. The dialect is Waybill's to say, so Ajv
- * does not look for another; and contracts may repeat an `$id`, as nothing is looked up by it.
- */
-function schemaArgument(schema: unknown): Schema | boolean {
-  if (typeof schema === 'boolean') return schema;
-  if (!isSchema(schema)) return { type: schema };
-  const { $schema: _dialect, $id: _id, ...rest } = schema;
-  return rest;
 }
 
 function namesInherited(schema: unknown): boolean {

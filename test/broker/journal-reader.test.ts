@@ -21,8 +21,12 @@ describe('the reader of the journal', () => {
   let queue = '';
   const taken: string[] = [];
 
-  beforeEach(async function () {
-    const { url } = await broker(this);
+  let url = '';
+
+  before(async function () {
+    url = (await broker(this)).url;
+  });
+  beforeEach(async () => {
     raw = await connect(url);
     channel = await raw.createConfirmChannel();
     queue = busName('journal-reader');
@@ -88,7 +92,7 @@ describe('the reader of the journal', () => {
       await write({ n: first });
       proxy.mend();
       await write({ n: second });
-      await until('both', () => taken.includes(String(second)));
+      await until('the note after the loss', () => taken.includes(String(second)));
     }
     await takes(AGAIN, '1', '2', '3', '4', '5', '6');
   });

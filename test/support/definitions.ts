@@ -1,6 +1,6 @@
 import { parse } from 'yaml';
 import type { Definition, RouteDefinition, ServiceDefinition } from '../../src/config/definition.ts';
-import { checkShape } from '../../src/config/shape-check.ts';
+import { ShapeCheck } from '../../src/config/shape-check.ts';
 import { formatFault } from '../../src/errors.ts';
 import { parseTypeRef } from '../../src/message.ts';
 import { type CompileOptions, compilePlan } from '../../src/plan/compile.ts';
@@ -44,7 +44,7 @@ export function definition(sketch: DefinitionSketch = {}): Definition {
 
 /** The route that a file of this text holds. */
 function route(name: string, text: string): RouteDefinition {
-  const shaped = checkShape(Route, parse(text));
+  const shaped = new ShapeCheck().check(Route, parse(text));
   if ('problems' in shaped) throw new Error(shaped.problems.map(({ message }) => message).join('\n'));
   const { route: read, problems } = normaliseRoute(shaped.value, {
     file: `routes/${name}.yaml`,

@@ -66,6 +66,9 @@ export async function applyManifest(
     const before = found?.record ?? {};
     checkMoved(before.applied, after);
     const declarer = new Declarer(connection, deps.address);
+    // An apply makes the manifest first, then this exchange: where neither is, there is no other exchange either.
+    if (!(await declarer.hasQueue(names.manifest)) && !(await declarer.hasExchange(names.unrouted)))
+      declarer.onNewBus();
     await declarer.queue({ name: names.manifest, arguments: { 'x-queue-type': 'stream' } });
     const parking = parkingOf(manifest) ?? deps.parking;
     let count = 0;

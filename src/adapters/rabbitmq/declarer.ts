@@ -13,14 +13,22 @@ export class Declarer {
   readonly #connection: Pick<ChannelModel, 'createChannel'>;
   readonly #address: RabbitAddress;
   #channel: Channel | undefined;
+  /** Queues that were looked for in vain, which costs a channel. Nobody else makes them: who declares has the lock. */
+  readonly #missing = new Set<string>();
+  #isNew = false;
 
   constructor(connection: Pick<ChannelModel, 'createChannel'>, address: RabbitAddress) {
     this.#connection = connection;
     this.#address = address;
   }
 
+  /** Nothing was ever applied: exchanges need not be looked for. */
+  onNewBus(): void {
+    this.#isNew = true;
+  }
+
   async exchange({ name, type, alternate }: ExchangeSpec): Promise<void> {
-    const existed = await this.#try((channel) => channel.checkExchange(name));
+    const existed = !this.#isNew && (await this.hasExchange(name));
     if (!existed) this.#exchanges += 1;
     await this.#declare(`exchange ${name}`, (channel) =>
       channel.assertExchange(name, type, {
@@ -31,9 +39,10 @@ export class Declarer {
   }
 
   async queue({ name, arguments: args }: QueueSpec): Promise<void> {
-    const existed = await this.#try((channel) => channel.checkQueue(name));
+    const existed = await this.hasQueue(name);
     if (!existed) this.#queues += 1;
     await this.#declare(`queue ${name}`, (channel) => channel.assertQueue(name, { durable: true, arguments: args }));
+    this.#missing.delete(name);
   }
 
   /** What was created, in one line; undefined when all was there. */
@@ -48,8 +57,11 @@ export class Declarer {
   }
 
   /** Whether there is a queue of this name, whatever its arguments. */
-  hasQueue(name: string): Promise<boolean> {
-    return this.#try((channel) => channel.checkQueue(name));
+  async hasQueue(name: string): Promise<boolean> {
+    if (this.#missing.has(name)) return false;
+    const found = await this.#try((channel) => channel.checkQueue(name));
+    if (!found) this.#missing.add(name);
+    return found;
   }
 
   hasExchange(name: string): Promise<boolean> {

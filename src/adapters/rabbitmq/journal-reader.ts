@@ -18,9 +18,10 @@ export interface JournalReaderOptions {
   readonly ended: (error: Error) => void;
 }
 
+/** From a reading that failed or ended to the next. @unit milliseconds */
 const RETRY = 500;
 
-/** A note that was taken, and everything before it. */
+/** How far the notes were taken: the last of them. */
 interface Place {
   readonly offset: number;
   readonly content: Buffer;
@@ -42,7 +43,7 @@ class Reading {
     this.from = from;
   }
 
-  find(message: Message, offset: number): Found {
+  classify(message: Message, offset: number): Found {
     if (this.from === undefined || this.begun) return 'next';
     // A broker gives whole chunks, or from the offset on.
     if (offset < this.from.offset) return 'known';
@@ -61,13 +62,13 @@ export class JournalReader {
   /** What comes on an earlier channel is not taken again. */
   #reading: Reading | undefined;
   #place: Place | undefined;
-  #giveUp: (() => void) | undefined;
+  #forsake: (() => void) | undefined;
   #follows = false;
-  /** When the reading began, or a note came last. */
+  /** When the reading began, or a note came last, by `clock.elapsed()`. */
   readAt = 0;
-  /** When a note came last, be it one that was taken before. */
+  /** When a note came last, be it one that was taken before, by `clock.elapsed()`. */
   notedAt = Number.NEGATIVE_INFINITY;
-  /** When a note came that is farther in the stream than any before: one that is read anew is nothing new. */
+  /** When a note came that is farther in the stream than any before, by `clock.elapsed()`: one that is read anew is nothing new. */
   newestAt = Number.NEGATIVE_INFINITY;
   #newest = -1;
 
@@ -88,10 +89,10 @@ export class JournalReader {
 
   /** Has the stream read from its beginning, on another channel. @returns whether it is read at the moment */
   forsake(): boolean {
-    const giveUp = this.#giveUp;
-    this.#giveUp = undefined;
-    giveUp?.();
-    return giveUp !== undefined;
+    const forsake = this.#forsake;
+    this.#forsake = undefined;
+    forsake?.();
+    return forsake !== undefined;
   }
 
   async #follow(): Promise<void> {
@@ -109,14 +110,13 @@ export class JournalReader {
       try {
         const channel = await connection.channel();
         const forsaken = new Promise<'forsaken'>((resolve) => {
-          this.#giveUp = () => {
+          this.#forsake = () => {
             resolve('forsaken');
           };
         });
         const how = await Promise.race([this.#read(channel), stopped, forsaken]);
-        this.#giveUp = undefined;
         if (how === 'forsaken') {
-          this.#place = undefined;
+          this.#place = this.#reading = undefined;
           log.warn({ queue }, 'RabbitMQ does not give back what it confirmed: the stream is read anew');
         }
         if (how === 'forsaken' || how === 'foreign') {
@@ -130,6 +130,8 @@ export class JournalReader {
         }
         // Whoever waits goes without after a while.
         log.debug({ queue, error: toError(error).message }, 'the journal cannot be read for the moment');
+      } finally {
+        this.#forsake = undefined;
       }
       await pause(clock, RETRY, this.#stop.signal);
     }
@@ -176,11 +178,11 @@ export class JournalReader {
     try {
       await receiving;
     } catch (error) {
-      if (!isRefused(toError(error))) this.#place = reading.from;
+      if (this.#reading === reading && !isRefused(toError(error))) this.#place = reading.from;
       throw error;
     }
     const how = await Promise.race([closed, other]);
-    if (how === 'closed' && !reading.begun) this.#place = reading.from;
+    if (how === 'closed' && this.#reading === reading && !reading.begun) this.#place = reading.from;
     return how;
   }
 
@@ -188,7 +190,7 @@ export class JournalReader {
   #receive(reading: Reading, message: Message): boolean {
     this.readAt = this.notedAt = this.#options.clock.elapsed();
     const offset = offsetOf(message) ?? 0;
-    const found = reading.find(message, offset);
+    const found = reading.classify(message, offset);
     if (found === 'foreign') return false;
     reading.channel.ack(message);
     const { content } = message;

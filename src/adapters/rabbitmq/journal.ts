@@ -20,7 +20,10 @@ export interface JournalOptions {
 
 /** A durable note comes back sooner, if the broker still knows who reads. @unit milliseconds */
 const RETURN = 3_000;
-/** When it has not come back after so long it is published once more. @unit milliseconds */
+/**
+ * So long after its confirm a note counts as missing: then it is published again, and at the first look so long after each time.
+ * @unit milliseconds
+ */
 const MISSING = 1_500;
 /** From one look at a note that is awaited to the next. @unit milliseconds */
 const LOOK = 1_000;
@@ -42,7 +45,7 @@ interface Waiter {
   /** What is done while the stream cannot be read; without it the waiter fails. */
   readonly otherwise: (() => Told) | undefined;
   /** When the note was published, last. */
-  postedAt: number;
+  publishedAt: number;
   /** Since when the note is confirmed, so that it is to come back. */
   durableAt: number | undefined;
 }
@@ -52,8 +55,9 @@ interface Waiter {
  * handled, and what of an AMQP message is settled when the broker may not know it. What comes back from the stream is durable,
  * and its order is the same for all, so a count is exact whoever wrote the earlier notes.
  *
- * A broker may forget a reader when nodes of its cluster are lost, or read it a copy that lacks what is durable elsewhere, and
- * say nothing: so when a durable note does not come back and nothing else does, the stream is read anew. While that gives
+ * A broker may forget a reader when nodes of its cluster are lost, read it a copy that lacks what is durable elsewhere, or, while it
+ * starts, confirm what the stream does not get, and say nothing: so a durable note that does not come back is published again, and
+ * when nothing else comes either, the stream is read anew. While that gives
  * nothing new, traffic goes on by what was read before: members of a batch may come again, and a message that kills processes
  * may be tried more often.
  */
@@ -159,7 +163,7 @@ export class Journal {
       this.#fail(nonce, revoked());
     };
     const noted = new Promise<Told>((resolve, reject) => {
-      const times = { postedAt: clock.elapsed(), durableAt: undefined };
+      const times = { publishedAt: clock.elapsed(), durableAt: undefined };
       this.#waiters.set(nonce, { serial, note: { ...note, nonce }, resolve, reject, otherwise, ...times });
       for (const signal of signals) signal.addEventListener('abort', abort, { once: true });
       if (signals.some(({ aborted }) => aborted)) abort();
@@ -173,15 +177,15 @@ export class Journal {
     }
   }
 
+  /** Publishes the note of a waiter, first or again. It is durable from its first confirm on. */
   #publish(nonce: string): void {
     const { clock } = this.#options;
-    const published = this.#waiters.get(nonce);
-    if (published === undefined) return;
-    published.postedAt = clock.elapsed();
-    this.#post(published.note).then(
+    const waiter = this.#waiters.get(nonce);
+    if (waiter === undefined) return;
+    waiter.publishedAt = clock.elapsed();
+    this.#post(waiter.note).then(
       () => {
-        const waiter = this.#waiters.get(nonce);
-        if (waiter === undefined || waiter.durableAt !== undefined) return;
+        if (!this.#waiters.has(nonce) || waiter.durableAt !== undefined) return;
         waiter.durableAt = clock.elapsed();
         if (waiter.otherwise !== undefined) this.#expect(nonce, waiter.durableAt);
       },
@@ -200,10 +204,8 @@ export class Journal {
       const now = clock.elapsed();
       const missing = waiter.durableAt !== undefined && now - waiter.durableAt >= MISSING;
       // A broker that starts may confirm what a stream has not got. Of the same process a note counts once.
-      if (missing && now - waiter.postedAt >= MISSING) this.#publish(nonce);
-      // A broker that is slow to give the stream would else be asked for it again just before it does.
-      if (missing && now - this.#reader.readAt >= this.#readingMs && this.#reader.forsake())
-        this.#readingMs = Math.min(LONGEST_READING, this.#readingMs * 2);
+      if (missing && now - waiter.publishedAt >= MISSING) this.#publish(nonce);
+      if (missing && now - this.#reader.readAt >= this.#readingMs) this.#readAnew();
       const patience = waiter.otherwise === undefined ? LONGEST_SYNC : LONGEST_WAIT;
       const longest = this.#behind === undefined ? patience : RETURN;
       const reads = now - this.#reader.notedAt < RETURN;
@@ -221,6 +223,12 @@ export class Journal {
       if (waiter.otherwise === undefined) waiter.reject(unreadable());
       else waiter.resolve(waiter.otherwise());
     });
+  }
+
+  #readAnew(): void {
+    if (!this.#reader.forsake()) return;
+    // A broker that is slow to give the stream would else be asked for it again just before it does.
+    this.#readingMs = Math.min(LONGEST_READING, this.#readingMs * 2);
   }
 
   #post(note: object, deadlineMs = Number.POSITIVE_INFINITY): Promise<void> {

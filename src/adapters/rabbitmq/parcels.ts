@@ -37,7 +37,7 @@ export interface ParcelsOptions {
 const SUSPECT_RETURNS = 2;
 /**
  * Of what an ordered queue gives behind as much as can have been in hand. Members that were settled one by one come again with their
- * batch, so what was in hand may be behind them.
+ * batch, so what was in hand may be behind them. Restarts one by one do not bring so many returns of what waits for a while.
  */
 const FAR_SUSPECT_RETURNS = 5;
 const NONE: ReadonlySet<number> = new Set();
@@ -150,13 +150,7 @@ export class Parcels implements Holder {
   async markSuspects(deliveries: readonly RabbitDelivery[]): Promise<void> {
     if (this.lease.revoked) return;
     const ended = new Map<string, Set<number>>();
-    for (const { suspect, parcel, index } of deliveries) {
-      if (!suspect || parcel.open === 0 || parcel.settled === undefined) continue;
-      const id = parcelId(parcel.amqp);
-      const members = ended.get(id);
-      if (members === undefined) ended.set(id, new Set([index]));
-      else members.add(index);
-    }
+    for (const { parcel, index } of deliveries) addEnded(ended, parcel, index);
     await this.#note(ended, Number.POSITIVE_INFINITY);
   }
 
@@ -275,6 +269,9 @@ export class Parcels implements Holder {
         if (this.lease.revoked) return;
         parcel.settled?.add(index);
         this.#countDown(parcel);
+        const ended = new Map<string, Set<number>>();
+        addEnded(ended, parcel, index);
+        void this.#note(ended, Number.POSITIVE_INFINITY);
       },
       (error: unknown) => {
         // It stays unsettled, and comes again with the next lease.
@@ -381,6 +378,15 @@ function partsOf(parcels: Iterable<Parcel>): Map<string, Settled> {
     if (open > 0 && settled !== undefined && settled.size > 0) parts.set(parcelId(amqp), settled);
   }
   return parts;
+}
+
+/** Adds a member that has ended, if its batch is a suspect and goes on. */
+function addEnded(ended: Map<string, Set<number>>, { suspect, open, settled, amqp }: Parcel, index: number): void {
+  if (suspect !== true || open === 0 || settled === undefined) return;
+  const id = parcelId(amqp);
+  const members = ended.get(id);
+  if (members === undefined) ended.set(id, new Set([index]));
+  else members.add(index);
 }
 
 /** By which a message is known when it comes again; undefined of a single that somebody else than Waybill has published. */
