@@ -131,6 +131,21 @@ describe('the reader of the journal', () => {
     }
   });
 
+  it('begins anew when it is given up before it was given anything, as on a stream that is shorter than the one before', async () => {
+    await write({ n: 1 }, { n: 2 }, { n: 3 });
+    reader.start();
+    await takes(AGAIN, '1', '2', '3');
+    const before = reader.readAt;
+    proxy.refuse();
+    await channel.deleteQueue(queue);
+    await declare();
+    await write({ n: 11 });
+    proxy.mend();
+    await back(before);
+    expect(reader.forsake()).to.equal(true);
+    await takes(AGAIN, '1', '2', '3', AGAIN, '11');
+  });
+
   it('begins anew when it is given up', async () => {
     await write({ n: 1 });
     reader.start();

@@ -62,7 +62,8 @@ export class JournalReader {
   /** What comes on an earlier channel is not taken again. */
   #reading: Reading | undefined;
   #place: Place | undefined;
-  #forsake: (() => void) | undefined;
+  /** Ends the reading. */
+  #end: ((how: 'forsaken' | 'stopped') => void) | undefined;
   #follows = false;
   /** When the reading began, or a note came last, by `clock.elapsed()`. */
   readAt = 0;
@@ -85,36 +86,27 @@ export class JournalReader {
 
   stop(): void {
     this.#stop.abort();
+    this.#end?.('stopped');
   }
 
   /** Has the stream read from its beginning, on another channel. @returns whether it is read at the moment */
   forsake(): boolean {
-    const forsake = this.#forsake;
-    this.#forsake = undefined;
-    forsake?.();
-    return forsake !== undefined;
+    const end = this.#end;
+    this.#end = undefined;
+    end?.('forsaken');
+    return end !== undefined;
   }
 
   async #follow(): Promise<void> {
     const { connection, queue, clock, log, ended } = this.#options;
-    const stopped = new Promise<'stopped'>((resolve) => {
-      this.#stop.signal.addEventListener(
-        'abort',
-        () => {
-          resolve('stopped');
-        },
-        { once: true },
-      );
-    });
-    while (!this.#stop.signal.aborted) {
+    while (!this.#stopped()) {
       try {
         const channel = await connection.channel();
-        const forsaken = new Promise<'forsaken'>((resolve) => {
-          this.#forsake = () => {
-            resolve('forsaken');
-          };
+        const given = new Promise<'forsaken' | 'stopped'>((resolve) => {
+          this.#end = resolve;
         });
-        const how = await Promise.race([this.#read(channel), stopped, forsaken]);
+        if (this.#stopped()) return;
+        const how = await Promise.race([this.#read(channel), given]);
         if (how === 'forsaken') {
           this.#place = this.#reading = undefined;
           log.warn({ queue }, 'RabbitMQ does not give back what it confirmed: the stream is read anew');
@@ -131,10 +123,14 @@ export class JournalReader {
         // Whoever waits goes without after a while.
         log.debug({ queue, error: toError(error).message }, 'the journal cannot be read for the moment');
       } finally {
-        this.#forsake = undefined;
+        this.#end = undefined;
       }
       await pause(clock, RETRY, this.#stop.signal);
     }
+  }
+
+  #stopped(): boolean {
+    return this.#stop.signal.aborted;
   }
 
   /** Nobody waits for the end of a channel that a broker may have forgotten. */
@@ -158,25 +154,23 @@ export class JournalReader {
         resolve('closed');
       }),
     );
-    await channel.prefetch(1_000);
     let foreign: ((how: 'foreign') => void) | undefined;
     const other = new Promise<'foreign'>((resolve) => {
       foreign = resolve;
     });
-    const receiving = channel.consume(
-      queue,
-      (message) => {
-        if (message === null) void closeChannel(channel);
-        else if (this.#reading === reading && !this.#receive(reading, message)) {
-          this.#reading = undefined;
-          log.info({ queue }, 'the journal is not the one that was read before: it is read from its beginning');
-          foreign?.('foreign');
-        }
-      },
-      { arguments: { 'x-stream-offset': reading.from?.offset ?? 'first' } },
-    );
+    const receive = (message: Message | null): void => {
+      if (message === null) void closeChannel(channel);
+      else if (this.#reading === reading && !this.#receive(reading, message)) {
+        this.#reading = undefined;
+        log.info({ queue }, 'the journal is not the one that was read before: it is read from its beginning');
+        foreign?.('foreign');
+      }
+    };
     try {
-      await receiving;
+      await channel.prefetch(1_000);
+      await channel.consume(queue, receive, {
+        arguments: { 'x-stream-offset': reading.from?.offset ?? 'first' },
+      });
     } catch (error) {
       if (this.#reading === reading && !isRefused(toError(error))) this.#place = reading.from;
       throw error;

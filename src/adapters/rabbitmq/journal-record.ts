@@ -1,6 +1,6 @@
 /** What a note of the journal says of deliveries, after the notes before it. */
 export interface Told {
-  /** By how many processes in a row its delivery was begun, this one included. */
+  /** By how many processes its delivery was begun, this one included. */
   readonly count: number;
   /** Of those that it begins together: which another process had begun before. */
   readonly known: ReadonlySet<string>;
@@ -18,9 +18,10 @@ const REMEMBERED = 20_000;
 
 /** What the notes of the journal say, as far as they were read. */
 export class JournalRecord {
-  readonly #counts = new Map<string, { readonly count: number; readonly by: string | undefined }>();
-  /** Which process began a delivery together with others last. */
-  readonly #together = new Map<string, string>();
+  /** Which processes began a delivery alone. */
+  readonly #alone = new Map<string, ReadonlySet<string>>();
+  /** Which processes began a delivery together with others. */
+  readonly #together = new Map<string, ReadonlySet<string>>();
   /** Members of batches that are settled, by the endpoint's copy of the batch. */
   readonly #marks = new Map<string, ReadonlySet<number>>();
   /** Copies of AMQP messages of which all is settled. */
@@ -28,14 +29,22 @@ export class JournalRecord {
   /** Of copies that came back to a process that lives on: how many returns say nothing against them. */
   readonly #excused = new Map<string, number>();
 
-  /** Takes the next note of the stream. */
+  /** Those that have come by the stream. */
+  readonly #read = new Map<string, ReadonlySet<number>>();
+
+  /** Takes the next note of the stream. Taken again, be it late, it says nothing new. */
   note(note: object): Told {
     const told = this.tell(note);
     const by = authorOf(note);
-    const delivery = deliveryOf(note);
-    if (delivery !== undefined) keep(this.#counts, delivery, { count: told.count, by });
-    if (by !== undefined) for (const identity of togetherOf(note)) keep(this.#together, identity, by);
-    for (const [copy, settled] of marksOf(note)) this.#remember(copy, settled);
+    if (by !== undefined) {
+      const delivery = deliveryOf(note);
+      if (delivery !== undefined) add(this.#alone, delivery, [by]);
+      for (const identity of togetherOf(note)) add(this.#together, identity, [by]);
+    }
+    for (const [copy, settled] of marksOf(note)) {
+      this.#remember(copy, settled);
+      if (settled !== 'all') add(this.#read, copy, settled);
+    }
     return told;
   }
 
@@ -43,16 +52,22 @@ export class JournalRecord {
   tell(note: object): Told {
     const by = authorOf(note);
     const known = new Set<string>();
-    for (const identity of by === undefined ? [] : togetherOf(note)) {
-      const last = this.#together.get(identity);
-      if (this.#counts.has(identity) || (last !== undefined && last !== by)) known.add(identity);
+    if (by === undefined) return { count: 0, known };
+    for (const identity of togetherOf(note)) {
+      const before = this.#together.get(identity);
+      if (this.#alone.has(identity) || [...(before ?? [])].some((each) => each !== by)) known.add(identity);
     }
     const delivery = deliveryOf(note);
     if (delivery === undefined) return { count: 0, known };
-    const before = this.#counts.get(delivery);
+    const before = this.#alone.get(delivery);
     // A process that begins it again lives: it has lost its connection, or its partition.
-    const again = before !== undefined && by !== undefined && before.by === by;
-    return { count: (before?.count ?? 0) + (again ? 0 : 1), known };
+    return { count: (before?.size ?? 0) + (before?.has(by) === true ? 0 : 1), known };
+  }
+
+  /** Of members that are settled those of which no note has come by the stream. */
+  unread(endpoint: string, parcel: string, settled: ReadonlySet<number>): ReadonlySet<number> {
+    const read = this.#read.get(copyOf(endpoint, parcel)) ?? NONE;
+    return new Set([...settled].filter((index) => !read.has(index)));
   }
 
   /** What an endpoint has settled of an AMQP message. @returns how a note names the endpoint's copy of the batch */
@@ -87,15 +102,16 @@ export class JournalRecord {
 
   /** The stream is read from its beginning again, so what was begun is counted anew. Marks hold however often they are read. */
   recount(): void {
-    this.#counts.clear();
+    this.#alone.clear();
     this.#together.clear();
+    this.#read.clear();
   }
 
   #remember(copy: string, settled: Settled): void {
     if (settled === 'all') {
       this.#marks.delete(copy);
       keep(this.#ended, copy, true);
-    } else if (!this.#ended.has(copy)) keep(this.#marks, copy, new Set([...(this.#marks.get(copy) ?? []), ...settled]));
+    } else if (!this.#ended.has(copy)) add(this.#marks, copy, settled);
   }
 }
 
@@ -123,6 +139,10 @@ function marksOf(note: object): readonly (readonly [copy: string, settled: Settl
 /** Every endpoint that takes an AMQP message has a copy of it, under one id, and settles it by itself. */
 function copyOf(endpoint: string, parcel: string): string {
   return `${endpoint} ${parcel}`;
+}
+
+function add<T>(map: Map<string, ReadonlySet<T>>, key: string, values: Iterable<T>): void {
+  keep(map, key, new Set([...(map.get(key) ?? []), ...values]));
 }
 
 /** As the youngest; without the oldest when there are too many. */

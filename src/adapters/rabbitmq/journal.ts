@@ -134,6 +134,11 @@ export class Journal {
     return this.#record.settledOf(endpoint, parcel);
   }
 
+  /** Of members that are settled those of which no note has come back: they may have to be noted again. */
+  unread(endpoint: string, parcel: string, settled: ReadonlySet<number>): ReadonlySet<number> {
+    return this.#record.unread(endpoint, parcel, settled);
+  }
+
   /** An AMQP message has gone with its channel, and this process lives on. @param returns how often it had come back before */
   excuse(endpoint: string, parcel: string, returns: number): void {
     this.#record.excuse(endpoint, parcel, returns);
@@ -190,7 +195,8 @@ export class Journal {
         if (waiter.otherwise !== undefined) this.#expect(nonce, waiter.durableAt);
       },
       (error: unknown) => {
-        this.#fail(nonce, toError(error));
+        // A copy may fail.
+        if (waiter.durableAt === undefined) this.#fail(nonce, toError(error));
       },
     );
   }
@@ -203,7 +209,7 @@ export class Journal {
       if (waiter === undefined) return;
       const now = clock.elapsed();
       const missing = waiter.durableAt !== undefined && now - waiter.durableAt >= MISSING;
-      // A broker that starts may confirm what a stream has not got. Of the same process a note counts once.
+      // A broker that starts may confirm what a stream has not got. Taken twice a note counts once.
       if (missing && now - waiter.publishedAt >= MISSING) this.#publish(nonce);
       if (missing && now - this.#reader.readAt >= this.#readingMs) this.#readAnew();
       const patience = waiter.otherwise === undefined ? LONGEST_SYNC : LONGEST_WAIT;

@@ -145,13 +145,12 @@ export class Parcels implements Holder {
 
   /**
    * Of suspect batches it is durable which members have ended before the next one begins: when that one kills the process,
-   * those before it do not come again with it. Those that ended earlier were noted then.
+   * those before it do not come again with it. What has come back by
+   * the journal is not noted again.
    */
   async markSuspects(deliveries: readonly RabbitDelivery[]): Promise<void> {
     if (this.lease.revoked) return;
-    const ended = new Map<string, Set<number>>();
-    for (const { parcel, index } of deliveries) addEnded(ended, parcel, index);
-    await this.#note(ended, Number.POSITIVE_INFINITY);
+    await this.#noteSuspects(new Set(deliveries.map(({ parcel }) => parcel)));
   }
 
   /**
@@ -269,9 +268,7 @@ export class Parcels implements Holder {
         if (this.lease.revoked) return;
         parcel.settled?.add(index);
         this.#countDown(parcel);
-        const ended = new Map<string, Set<number>>();
-        addEnded(ended, parcel, index);
-        void this.#note(ended, Number.POSITIVE_INFINITY);
+        void this.#noteSuspects([parcel]);
       },
       (error: unknown) => {
         // It stays unsettled, and comes again with the next lease.
@@ -305,6 +302,17 @@ export class Parcels implements Holder {
           this.#pump();
         });
     });
+  }
+
+  async #noteSuspects(parcels: Iterable<Parcel>): Promise<void> {
+    const { journal, endpoint } = this.#options;
+    const ended = new Map<string, ReadonlySet<number>>();
+    for (const { amqp, suspect, open, settled } of parcels) {
+      if (suspect !== true || open === 0 || settled === undefined) continue;
+      const unread = journal.unread(endpoint, parcelId(amqp), settled);
+      if (unread.size > 0) ended.set(parcelId(amqp), unread);
+    }
+    await this.#note(ended, Number.POSITIVE_INFINITY);
   }
 
   async #note(settled: ReadonlyMap<string, Settled>, deadlineMs: number): Promise<void> {
@@ -378,15 +386,6 @@ function partsOf(parcels: Iterable<Parcel>): Map<string, Settled> {
     if (open > 0 && settled !== undefined && settled.size > 0) parts.set(parcelId(amqp), settled);
   }
   return parts;
-}
-
-/** Adds a member that has ended, if its batch is a suspect and goes on. */
-function addEnded(ended: Map<string, Set<number>>, { suspect, open, settled, amqp }: Parcel, index: number): void {
-  if (suspect !== true || open === 0 || settled === undefined) return;
-  const id = parcelId(amqp);
-  const members = ended.get(id);
-  if (members === undefined) ended.set(id, new Set([index]));
-  else members.add(index);
 }
 
 /** By which a message is known when it comes again; undefined of a single that somebody else than Waybill has published. */

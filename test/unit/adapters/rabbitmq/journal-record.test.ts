@@ -2,10 +2,10 @@ import { expect } from 'chai';
 import { JournalRecord } from '../../../../src/adapters/rabbitmq/journal-record.ts';
 
 describe('the record of the journal on RabbitMQ', () => {
-  it('counts by how many processes in a row a delivery was begun', () => {
+  it('counts by how many processes a delivery was begun, however often and late a note of one comes', () => {
     const record = new JournalRecord();
-    const counts = ['a', 'a', 'b', 'b', 'a'].map((by) => record.note({ delivery: 'd', by }).count);
-    expect(counts).to.deep.equal([1, 1, 2, 2, 3]);
+    const counts = ['a', 'a', 'b', 'b', 'a', 'b', 'c'].map((by) => record.note({ delivery: 'd', by }).count);
+    expect(counts).to.deep.equal([1, 1, 2, 2, 2, 2, 3]);
     expect(record.note({ delivery: 'other', by: 'a' }).count).to.equal(1);
   });
 
@@ -26,6 +26,24 @@ describe('the record of the journal on RabbitMQ', () => {
     record.note({ delivery: 'f', by: 'b' });
     expect([...record.tell({ together: ['d', 'f', 'g'], by: 'b' }).known]).to.deep.equal(['d', 'f']);
     expect([...record.tell({ together: ['d', 'g'], by: 'a' }).known]).to.deep.equal([]);
+  });
+
+  it('knows what another process had begun together, when a late copy of a note comes after it', () => {
+    const record = new JournalRecord();
+    for (const by of ['a', 'b', 'a']) record.note({ together: ['d'], by });
+    expect([...record.tell({ together: ['d'], by: 'a' }).known]).to.deep.equal(['d']);
+  });
+
+  it('tells what of settled members has not come by the stream', () => {
+    const record = new JournalRecord();
+    const settled = new Set([0, 1, 2]);
+    const copy = record.mark('oms', 'p', settled);
+    expect(record.unread('oms', 'p', settled)).to.deep.equal(settled);
+    record.note({ marks: { [copy]: [0, 2] } });
+    expect(record.unread('oms', 'p', settled)).to.deep.equal(new Set([1]));
+    expect(record.unread('billing', 'p', settled)).to.deep.equal(settled);
+    record.recount();
+    expect(record.unread('oms', 'p', settled), 'of a stream that is another').to.deep.equal(settled);
   });
 
   it('counts anew when the stream is read from its beginning, and keeps marks', () => {
