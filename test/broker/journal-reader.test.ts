@@ -20,7 +20,6 @@ describe('the reader of the journal', () => {
   let reader: JournalReader;
   let queue = '';
   const taken: string[] = [];
-
   let url = '';
 
   before(async function () {

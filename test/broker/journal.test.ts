@@ -39,6 +39,18 @@ describe('the journal of deliveries on RabbitMQ', () => {
     bus = undefined;
   });
 
+  /** Three deliveries in hand of a process, and what it says from then on. */
+  const threeInHand = async () => {
+    bus = await RabbitBus.create(node.url, { endpoints: { oms: { takes: ['shop.order.placed@1'] } } });
+    const { said, log } = listening();
+    const transport = await bus.open({ log });
+    await transport.send(onBus(series('k', 3)));
+    const collector = await Collector.start(transport, 'oms');
+    const [first, second, third] = await collector.atLeast(3);
+    if (first === undefined || second === undefined || third === undefined) throw new Error('three were expected');
+    return { said, collector, first, second, third, names: namesOf(bus.manifest.bus) };
+  };
+
   it('tells the copies of a batch apart that several endpoints have: what one has settled the others still get', async () => {
     const takes = ['shop.order.placed@1'];
     bus = await RabbitBus.create(node.url, { endpoints: { oms: { takes }, billing: { takes } } });
@@ -82,15 +94,8 @@ describe('the journal of deliveries on RabbitMQ', () => {
 
   it('holds nothing up when a durable note is not in the copy that the broker gives', async function () {
     this.timeout(120_000);
-    bus = await RabbitBus.create(node.url, { endpoints: { oms: { takes: ['shop.order.placed@1'] } } });
-    const { said, log } = listening();
-    const transport = await bus.open({ log });
-    await transport.send(onBus(series('k', 3)));
-    const collector = await Collector.start(transport, 'oms');
-    const [first, second, third] = await collector.atLeast(3);
-    if (first === undefined || second === undefined || third === undefined) throw new Error('three were expected');
+    const { said, collector, first, second, third, names } = await threeInHand();
     expect(await collector.consumer.begin(first)).to.equal(1);
-    const names = namesOf(bus.manifest.bus);
     const connection = await connect(node.url);
     const channel = await connection.createChannel();
     // As of a replica that has fallen behind: what it has is given, again and again, and the rest never.
@@ -108,14 +113,7 @@ describe('the journal of deliveries on RabbitMQ', () => {
 
   it('publishes a note again that was confirmed and is not in the stream, as by a broker that starts', async function () {
     this.timeout(120_000);
-    bus = await RabbitBus.create(node.url, { endpoints: { oms: { takes: ['shop.order.placed@1'] } } });
-    const { said, log } = listening();
-    const transport = await bus.open({ log });
-    await transport.send(onBus(series('k', 3)));
-    const collector = await Collector.start(transport, 'oms');
-    const [first, second, third] = await collector.atLeast(3);
-    if (first === undefined || second === undefined || third === undefined) throw new Error('three were expected');
-    const names = namesOf(bus.manifest.bus);
+    const { said, collector, first, second, third, names } = await threeInHand();
     const connection = await connect(node.url);
     const channel = await connection.createChannel();
     const { queue: elsewhere } = await channel.assertQueue('', { exclusive: true });

@@ -2,7 +2,7 @@ import type { Channel, Message } from 'amqplib';
 import { toError } from '../../errors.ts';
 import { type Clock, pause } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
-import { type Connection, closeChannel, leaveChannel } from './connection.ts';
+import { type Connection, leaveChannel } from './connection.ts';
 import { isRefused, offsetOf } from './stream.ts';
 
 export interface JournalReaderOptions {
@@ -29,6 +29,9 @@ interface Place {
 
 /** What a message that a reading is given is to it. */
 type Found = 'next' | 'known' | 'foreign';
+
+/** Why a reading is over. */
+type End = 'closed' | 'foreign' | 'forsaken' | 'stopped';
 
 /** One time that the stream is read, on a channel. */
 class Reading {
@@ -62,8 +65,8 @@ export class JournalReader {
   /** What comes on an earlier channel is not taken again. */
   #reading: Reading | undefined;
   #place: Place | undefined;
-  /** Ends the reading. */
-  #end: ((how: 'forsaken' | 'stopped') => void) | undefined;
+  /** Ends the reading, once. */
+  #end: ((how: End) => void) | undefined;
   #follows = false;
   /** When the reading began, or a note came last, by `clock.elapsed()`. */
   readAt = 0;
@@ -102,15 +105,8 @@ export class JournalReader {
     while (!this.#stopped()) {
       try {
         const channel = await connection.channel();
-        const given = new Promise<'forsaken' | 'stopped'>((resolve) => {
-          this.#end = resolve;
-        });
         if (this.#stopped()) return;
-        const how = await Promise.race([this.#read(channel), given]);
-        if (how === 'forsaken') {
-          this.#place = this.#reading = undefined;
-          log.warn({ queue }, 'RabbitMQ does not give back what it confirmed: the stream is read anew');
-        }
+        const how = await this.#read(channel);
         if (how === 'forsaken' || how === 'foreign') {
           this.#leave(channel);
           continue;
@@ -122,8 +118,6 @@ export class JournalReader {
         }
         // Whoever waits goes without after a while.
         log.debug({ queue, error: toError(error).message }, 'the journal cannot be read for the moment');
-      } finally {
-        this.#end = undefined;
       }
       await pause(clock, RETRY, this.#stop.signal);
     }
@@ -141,43 +135,50 @@ export class JournalReader {
     });
   }
 
-  /** Resolves when the channel has closed, or gives another stream than the one that is known. */
-  async #read(channel: Channel): Promise<'closed' | 'foreign'> {
+  /** Resolves when nothing more is to be read on the channel. */
+  async #read(channel: Channel): Promise<End> {
     const { queue, clock, log } = this.#options;
     const reading = new Reading(channel, this.#place);
     this.#reading = reading;
-    // Until the note there has come, nothing is known of where to go on.
-    this.#place = undefined;
     this.readAt = clock.elapsed();
-    const closed = new Promise<'closed'>((resolve) =>
+    const over = new Promise<End>((resolve) => {
+      this.#end = resolve;
       channel.once('close', () => {
         resolve('closed');
-      }),
-    );
-    let foreign: ((how: 'foreign') => void) | undefined;
-    const other = new Promise<'foreign'>((resolve) => {
-      foreign = resolve;
+      });
     });
+    try {
+      const how = await Promise.race([over, this.#attach(reading).then(() => over)]);
+      if (how === 'forsaken') {
+        log.warn({ queue }, 'RabbitMQ does not give back what it confirmed: the stream is read anew');
+      } else if (how === 'foreign') {
+        log.info({ queue }, 'the journal is not the one that was read before: it is read from its beginning');
+        this.#newest = -1;
+      }
+      if (how === 'forsaken' || how === 'foreign') this.#place = undefined;
+      return how;
+    } catch (error) {
+      // It may be refused for the place.
+      if (isRefused(toError(error))) this.#place = undefined;
+      throw error;
+    } finally {
+      this.#reading = this.#end = undefined;
+    }
+  }
+
+  async #attach(reading: Reading): Promise<void> {
+    const { channel, from } = reading;
+    await channel.prefetch(1_000);
     const receive = (message: Message | null): void => {
-      if (message === null) void closeChannel(channel);
+      if (message === null) this.#leave(channel);
       else if (this.#reading === reading && !this.#receive(reading, message)) {
         this.#reading = undefined;
-        log.info({ queue }, 'the journal is not the one that was read before: it is read from its beginning');
-        foreign?.('foreign');
+        this.#end?.('foreign');
       }
     };
-    try {
-      await channel.prefetch(1_000);
-      await channel.consume(queue, receive, {
-        arguments: { 'x-stream-offset': reading.from?.offset ?? 'first' },
-      });
-    } catch (error) {
-      if (this.#reading === reading && !isRefused(toError(error))) this.#place = reading.from;
-      throw error;
-    }
-    const how = await Promise.race([closed, other]);
-    if (how === 'closed' && this.#reading === reading && !reading.begun) this.#place = reading.from;
-    return how;
+    await channel.consume(this.#options.queue, receive, {
+      arguments: { 'x-stream-offset': from?.offset ?? 'first' },
+    });
   }
 
   /** @returns false when the stream is not the one that was read before */
@@ -191,7 +192,6 @@ export class JournalReader {
     if (found === 'known') {
       if (offset !== reading.from?.offset) return true;
       reading.begun = true;
-      this.#place = reading.from;
       return true;
     }
     if (offset > this.#newest) {

@@ -24,13 +24,12 @@ export class JournalRecord {
   readonly #together = new Map<string, ReadonlySet<string>>();
   /** Members of batches that are settled, by the endpoint's copy of the batch. */
   readonly #marks = new Map<string, ReadonlySet<number>>();
+  /** The same, as far as it has come by the stream. */
+  readonly #read = new Map<string, ReadonlySet<number>>();
   /** Copies of AMQP messages of which all is settled. */
   readonly #ended = new Map<string, true>();
   /** Of copies that came back to a process that lives on: how many returns say nothing against them. */
   readonly #excused = new Map<string, number>();
-
-  /** Those that have come by the stream. */
-  readonly #read = new Map<string, ReadonlySet<number>>();
 
   /** Takes the next note of the stream. Taken again, be it late, it says nothing new. */
   note(note: object): Told {

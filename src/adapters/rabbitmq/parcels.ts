@@ -36,8 +36,8 @@ export interface ParcelsOptions {
  */
 const SUSPECT_RETURNS = 2;
 /**
- * Of what an ordered queue gives behind as much as can have been in hand. Members that were settled one by one come again with their
- * batch, so what was in hand may be behind them. Restarts one by one do not bring so many returns of what waits for a while.
+ * The same of what an ordered queue gives after as many members as can have been in hand at a time. It is seldom what ended a process:
+ * only members that were settled one by one, and come again with their batches, can put before it more than was in hand.
  */
 const FAR_SUSPECT_RETURNS = 5;
 const NONE: ReadonlySet<number> = new Set();
@@ -145,8 +145,7 @@ export class Parcels implements Holder {
 
   /**
    * Of suspect batches it is durable which members have ended before the next one begins: when that one kills the process,
-   * those before it do not come again with it. What has come back by
-   * the journal is not noted again.
+   * those before it do not come again with it. What has come back by the journal is not noted again.
    */
   async markSuspects(deliveries: readonly RabbitDelivery[]): Promise<void> {
     if (this.lease.revoked) return;

@@ -15,7 +15,7 @@ describe('queues of a broker', () => {
     const without = `${said}406 (PRECONDITION-FAILED) with message "PRECONDITION_FAILED - queue 'q' in vhost '/' does not have a replica on the local node"`;
     for (const text of [starting, without, 'Channel ended, no reply will be forthcoming'])
       expect(isRefused(new Error(text)), text).to.be.false;
-    const refused = `${said}406 (PRECONDITION-FAILED) with message "PRECONDITION_FAILED - there is no such offset"`;
+    const refused = `${said}403 (ACCESS-REFUSED) with message "ACCESS_REFUSED - access to queue 'q' in vhost '/' refused for user 'ada'"`;
     expect(isRefused(new Error(refused))).to.be.true;
   });
 });
