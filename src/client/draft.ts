@@ -185,8 +185,9 @@ export class Drafts {
     if (cause !== undefined) envelope.causationId = cause.id;
     if (options !== NO_OPTIONS) override(envelope, options);
     carry(envelope, tracedBy(traced, options, cause));
-    checkAttributes(contract.ref, options, id, key);
+    checkNames(contract.ref, id, key);
     if (options !== NO_OPTIONS) {
+      checkAttributes(contract.ref, options);
       const { expiryTime } = this.schedule(contract.ref, options);
       if (expiryTime !== undefined) envelope.expiryTime = expiryTime;
     }
@@ -245,11 +246,14 @@ function checkSize(ref: TypeRef, size: number, limits: Limits): void {
   );
 }
 
-/** Only what a caller set can be malformed. */
-function checkAttributes(ref: TypeRef, options: PublishOptions, id: string, key: string | undefined): void {
+function checkNames(ref: TypeRef, id: string, key: string | undefined): void {
   if (id === '' || Buffer.byteLength(id) > LONGEST_ID) invalid(ref, 'id', `1 to ${String(LONGEST_ID)} bytes`, id);
   if (key !== undefined && key.length > LONGEST_KEY)
     invalid(ref, 'key', `at most ${String(LONGEST_KEY)} characters`, key);
+}
+
+/** Only what a caller set can be malformed. */
+function checkAttributes(ref: TypeRef, options: PublishOptions): void {
   if (options.time !== undefined && Number.isNaN(Date.parse(options.time)))
     invalid(ref, 'time', 'an RFC 3339 time', options.time);
   if (options.expiryTime !== undefined && Number.isNaN(Date.parse(options.expiryTime))) {

@@ -7,7 +7,7 @@ import type { Plan } from '../plan/plan.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
 import { failureOf, NO_TRACING, retrace, type Span, type Tracing } from '../ports/tracing.ts';
-import type { Outgoing, Transport } from '../ports/transport.ts';
+import type { Outgoing, Tally, Transport } from '../ports/transport.ts';
 import { answerType } from '../runtime/answer.ts';
 import type { Control } from '../runtime/control.ts';
 import { CLOSE_MS, Dispatcher } from '../runtime/dispatcher.ts';
@@ -89,6 +89,9 @@ export class Service implements AsyncDisposable {
   readonly #tracing: Tracing;
   readonly #handling: Handling;
   readonly #options: HandleOptions[] = [];
+  readonly #counter: string;
+  /** The tally of one message. */
+  readonly #one: Tally;
   #dispatcher: Dispatcher | undefined;
   /** Why this process alone takes nothing: `pause`. */
   #pausedHere: string | undefined;
@@ -98,6 +101,8 @@ export class Service implements AsyncDisposable {
 
   constructor(parts: ServiceParts) {
     this.name = parts.name;
+    this.#counter = publishedCounter(parts.name);
+    this.#one = Object.freeze({ [this.#counter]: 1 });
     this.#parts = parts;
     this.#tracing = parts.tracing ?? NO_TRACING;
     this.#drafts = new Drafts(parts.plan, parts.name, parts.clock, parts.refusal);
@@ -403,7 +408,7 @@ export class Service implements AsyncDisposable {
   }
 
   #send(outgoing: readonly Outgoing[], deadlineMs: number | undefined): Promise<void> {
-    const tally = { [publishedCounter(this.name)]: outgoing.length };
+    const tally = outgoing.length === 1 ? this.#one : { [this.#counter]: outgoing.length };
     return this.#parts.transport.send(outgoing, deadlineMs === undefined ? { tally } : { tally, deadlineMs });
   }
 

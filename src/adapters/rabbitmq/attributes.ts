@@ -5,7 +5,7 @@ import { type Envelope, parseTypeRef, typeRef } from '../../message.ts';
 export type Attributes = Record<string, string>;
 
 /** Attributes beside the extensions of others, by their names in CloudEvents and in code. */
-const OPTIONAL = [
+export const OPTIONAL_ATTRIBUTES = [
   ['subject', 'subject'],
   ['partitionkey', 'key'],
   ['traceparent', 'traceparent'],
@@ -18,10 +18,12 @@ const OPTIONAL = [
 
 const RESERVED = new Set([
   ...['specversion', 'id', 'source', 'type', 'time', 'dataschema', 'datacontenttype', 'data', 'data_base64'],
-  ...OPTIONAL.map(([name]) => name),
+  ...OPTIONAL_ATTRIBUTES.map(([name]) => name),
 ]);
 
-const SCHEMA = 'waybill:';
+/** What `dataschema` begins with. */
+export const SCHEMA = 'waybill:';
+const NONE: readonly [string, string][] = [];
 
 /** As they stand on the wire, without `datacontenttype`, which says how the body is written. */
 export function toAttributes(envelope: Envelope): Attributes {
@@ -33,14 +35,17 @@ export function toAttributes(envelope: Envelope): Attributes {
     time: envelope.time,
     dataschema: SCHEMA + typeRef(envelope.type, envelope.version),
   };
-  for (const [name, property] of OPTIONAL) {
+  for (const [name, property] of OPTIONAL_ATTRIBUTES) {
     const value = envelope[property];
     if (value !== undefined) attributes[name] = value;
   }
-  for (const [name, value] of Object.entries(envelope.headers ?? {})) {
-    if (!RESERVED.has(name)) attributes[name] = value;
-  }
+  for (const [name, value] of extensionsOf(envelope)) attributes[name] = value;
   return attributes;
+}
+
+/** Extension attributes of others. */
+export function extensionsOf({ headers }: Envelope): readonly (readonly [string, string])[] {
+  return headers === undefined ? NONE : Object.entries(headers).filter(([name]) => !RESERVED.has(name));
 }
 
 /**
@@ -62,7 +67,7 @@ export function fromAttributes(
   if (source === undefined || source === '') throw missing('source');
   if (time === undefined) throw missing('time');
   const envelope: Mutable<Envelope> = { id, source, type, version, time };
-  for (const [name, property] of OPTIONAL) {
+  for (const [name, property] of OPTIONAL_ATTRIBUTES) {
     const value = text(name) ?? fallback[property];
     if (value !== undefined) envelope[property] = value;
   }

@@ -21,9 +21,10 @@ import type { Journal } from './journal.ts';
 import type { EndpointLayout, Generation } from './layout.ts';
 import { Partition } from './partition.ts';
 import type { Postings } from './postings.ts';
-import type { Posting, Publisher, Sequence } from './publisher.ts';
+import type { Publisher } from './publisher.ts';
 import type { Attendant } from './roster.ts';
 import type { Seat, SeatState } from './seats.ts';
+import type { Posting, Sequence } from './sending.ts';
 import { Share } from './shares.ts';
 import { type ChannelSource, isAbsent } from './stream.ts';
 
@@ -170,7 +171,7 @@ export class RabbitConsumer implements Consumer {
     for (const { delivery } of live) delivery.state = 'settling';
     if (sends.length > 0) {
       try {
-        await publisher.send(sends, Number.POSITIVE_INFINITY, this.#sends);
+        await publisher.send(sends, Number.POSITIVE_INFINITY, { sequence: this.#sends });
       } catch (error) {
         for (const { delivery } of live) delivery.state = 'open';
         throw error;
@@ -312,8 +313,7 @@ export function countMade(ledgers: Ledgers, postings: Postings, sends: readonly 
       ledgers.made.add('*');
       continue;
     }
-    const type = `${message.envelope.type}@${String(message.envelope.version)}`;
-    const takers = postings.takersOf(type);
+    const takers = postings.takersOf(message);
     // Who takes what was scheduled is known when it is due, and counted where it arrives.
     if (dueAt <= now) for (const endpoint of takers) ledgers.made.add(endpoint);
     ledgers.made.add('*', Math.max(1, takers.length));

@@ -1,6 +1,7 @@
 import type { Options } from 'amqplib';
 import { type EncodedMessage, type Envelope, typeRef } from '../../message.ts';
 import { type Attributes, toAttributes } from './attributes.ts';
+import { batchBody } from './batch-body.ts';
 
 const JSON_TYPE = 'application/json';
 export const STRUCTURED_TYPE = 'application/cloudevents+json';
@@ -52,30 +53,13 @@ export function encodeSingle(message: EncodedMessage, extras: Extras = {}): Wire
 }
 
 const CLOSING = Buffer.from('}');
-/** Of the last member and of the list. */
-const END = Buffer.from('}]');
 
-/** The standard JSON batch, in which each member's `data` stands byte for byte. */
+/** @param messages at least one, all of one type */
 export function encodeBatch(messages: readonly EncodedMessage[], id: string): Wire {
-  // One buffer is filled for all: a buffer for each part costs more than what is written into it.
-  const heads = messages.map(({ envelope }, n) => (n === 0 ? '[' : '},') + memberHead(toAttributes(envelope)));
-  let size = END.length;
-  for (const head of heads) size += Buffer.byteLength(head);
-  for (const { body } of messages) size += body.byteLength;
-  const bytes = Buffer.allocUnsafe(size);
-  const offsets = Buffer.allocUnsafe(messages.length * 8);
-  let at = 0;
-  messages.forEach(({ body }, n) => {
-    at += bytes.write(heads[n] ?? '', at);
-    offsets.writeUInt32BE(at, n * 8);
-    bytes.set(body, at);
-    at += body.byteLength;
-    offsets.writeUInt32BE(at, n * 8 + 4);
-  });
-  END.copy(bytes, at);
+  const { body, offsets } = batchBody(messages);
   const first = messages[0];
   return {
-    body: bytes,
+    body,
     properties: {
       contentType: BATCH_TYPE,
       messageId: id,

@@ -1,6 +1,6 @@
 import type { Message } from 'amqplib';
 import { WaybillError } from '../../errors.ts';
-import { type EncodedMessage, orderingKey, slotOf, type TypeRef, typeRef, withoutExpiry } from '../../message.ts';
+import { type EncodedMessage, type Envelope, orderingKey, slotOf, typeRef, withoutExpiry } from '../../message.ts';
 import { waitUntil } from '../../ports/delay.ts';
 import type { EndpointSpec, Topology } from '../../ports/topology.ts';
 import type { Outgoing, Settlement } from '../../ports/transport.ts';
@@ -13,7 +13,19 @@ import type { LetterIds } from './identity.ts';
 import type { Content } from './lanes.ts';
 import { deathExtras, standIn } from './letter.ts';
 import { type Names, namesOf, routingKey, typeWord } from './names.ts';
-import type { Posting } from './publisher.ts';
+import type { Posting } from './sending.ts';
+
+/** What each message of a type needs, worked out once. */
+interface TypeRoad {
+  /** The endpoints that take it from the bus. */
+  readonly takers: readonly string[];
+  /** Its routing keys, by slot. */
+  readonly keys: readonly string[];
+}
+
+/** Types come with what clients without the SDK publish, so there is no end of them. */
+const MOST_ROADS = 10_000;
+const NOBODY: readonly string[] = [];
 
 /** Longest routing key of AMQP, with room for the bits of a delay and the endpoint. @unit bytes */
 const LONGEST_TYPE = 120;
@@ -28,6 +40,9 @@ export class Postings {
   readonly #plain = new Set<string>();
   readonly #endpoints = new Set<string>();
   readonly #retired = new Set<string>();
+  /** By type, then by version: to put both together for each message costs more than to look them up. */
+  readonly #roads = new Map<string, Map<number, TypeRoad>>();
+  #found = 0;
 
   /** @param retired endpoints of earlier plans, to which nothing is sent but what is on its way */
   constructor(topology: Topology, ids: LetterIds, retired: readonly EndpointSpec[] = []) {
@@ -54,9 +69,9 @@ export class Postings {
     return this.#endpoints.has(endpoint);
   }
 
-  /** The endpoints that take a type from the bus. */
-  takersOf(type: TypeRef): readonly string[] {
-    return this.#takers.get(type) ?? [];
+  /** The endpoints that take a message from the bus. @throws WB_MESSAGE_INVALID when its type is too long for a routing key */
+  takersOf(message: EncodedMessage): readonly string[] {
+    return this.#roadOf(message.envelope).takers;
   }
 
   /** Whether nothing but the parking lot takes what is published like this. */
@@ -72,9 +87,8 @@ export class Postings {
     const wait = waitUntil(dueAt, now);
     if (wait > 0 && (to === 'bus' || 'endpoint' in to)) return this.#scheduled(to, message, wait);
     if (to === 'bus') {
-      const { type, version } = message.envelope;
       // Parked messages are counted one by one, so they travel so.
-      const alone = !this.#takers.has(typeRef(type, version));
+      const alone = this.takersOf(message).length === 0;
       return this.#post(this.names.in, message, alone ? {} : undefined);
     }
     if ('reply' in to)
@@ -152,16 +166,33 @@ export class Postings {
   /** @param extras undefined: it may share a batch */
   #post(exchange: string, message: EncodedMessage, extras: Extras | undefined): Posting {
     const { envelope } = message;
-    const ref = typeRef(envelope.type, envelope.version);
-    if (ref.length > LONGEST_TYPE) {
-      throw new WaybillError('WB_MESSAGE_INVALID', `the type ${ref} is longer than ${String(LONGEST_TYPE)} characters`);
-    }
+    const { keys } = this.#roadOf(envelope);
     return {
       exchange,
-      routingKey: routingKey(ref, slotOf(orderingKey(envelope), this.topology.slots)),
+      routingKey: keys[slotOf(orderingKey(envelope), keys.length)] ?? '',
       key: envelope.key,
       content: extras === undefined ? { kind: 'batchable', message } : { kind: 'single', message, extras },
     };
+  }
+
+  /** @throws WB_MESSAGE_INVALID */
+  #roadOf({ type, version }: Envelope): TypeRoad {
+    return this.#roads.get(type)?.get(version) ?? this.#findRoad(type, version);
+  }
+
+  #findRoad(type: string, version: number): TypeRoad {
+    const ref = typeRef(type, version);
+    if (ref.length > LONGEST_TYPE) {
+      throw new WaybillError('WB_MESSAGE_INVALID', `the type ${ref} is longer than ${String(LONGEST_TYPE)} characters`);
+    }
+    const keys = Array.from({ length: this.topology.slots }, (_, slot) => routingKey(ref, slot));
+    const road = { takers: this.#takers.get(ref) ?? NOBODY, keys };
+    this.#found += 1;
+    if (this.#found % MOST_ROADS === 0) this.#roads.clear();
+    const versions = this.#roads.get(type);
+    if (versions === undefined) this.#roads.set(type, new Map([[version, road]]));
+    else versions.set(version, road);
+    return road;
   }
 }
 

@@ -7,10 +7,11 @@ import { type Connection, leaveChannel } from './connection.ts';
 import { Deadlines } from './deadlines.ts';
 import { encodeBatch, encodeSingle, type Wire } from './encode.ts';
 import { SENT, SentIds } from './identity.ts';
-import { type Batch, type Content, type Item, Lanes } from './lanes.ts';
+import { type Batch, type Item, Lanes } from './lanes.ts';
 import { Pace } from './pace.ts';
 import { Patience } from './patience.ts';
 import { channelError, closed, isClosedChannel, parkingFull, unwritable } from './publish-faults.ts';
+import { type Posting, Sending, type SendingOptions } from './sending.ts';
 
 export interface PublisherOptions {
   readonly connection: Connection;
@@ -28,14 +29,6 @@ export interface PublisherOptions {
   readonly isReply: (exchange: string) => boolean;
 }
 
-/** Something to publish. */
-export interface Posting {
-  readonly exchange: string;
-  readonly routingKey: string;
-  readonly key: string | undefined;
-  readonly content: Content;
-}
-
 /** Unconfirmed bytes at most: what the process holds when the broker is slow. */
 const WINDOW_BYTES = 16 * 1_048_576;
 /** Bytes that wait or are unconfirmed at most: whoever publishes on without waiting for promises is told so. */
@@ -46,20 +39,6 @@ const FIRST_BACKOFF = 100;
 const LONGEST_BACKOFF = 2_000;
 /** How long `close` waits for confirms of a broker that takes messages. @unit milliseconds */
 const CLOSE_GRACE = 10_000;
-
-/** Sends of one caller: when one fails, those after it fail too, so that none is overtaken when it is repeated. */
-export type Sequence = Set<Sending>;
-
-/** Postings that one caller waits for. */
-export interface Sending {
-  readonly deadline: number;
-  readonly deadlineMs: number;
-  readonly items: Item[];
-  left: number;
-  readonly sequence: Sequence | undefined;
-  readonly resolve: () => void;
-  readonly reject: (error: Error) => void;
-}
 
 /**
  * Publishes with confirms, in order for each exchange and key, in a bounded window.
@@ -121,39 +100,36 @@ export class Publisher {
   /**
    * Resolves when all are confirmed.
    * @param deadlineMs Infinity waits as long as it takes
-   * @param sequence of the caller, to which the send is added
    * @throws WB_DEADLINE, WB_CLOSED, WB_PARKING_FULL, WB_PLAN_NOT_APPLIED, WB_PUBLISHER_FULL (only with a deadline: what waits
    *   as long as it takes is bounded by the deliveries that it settles)
    */
-  send(postings: readonly Posting[], deadlineMs: number, sequence?: Sequence): Promise<void> {
+  send(postings: readonly Posting[], deadlineMs: number, options: SendingOptions = {}): Promise<void> {
     if (this.#closing) return Promise.reject(closed());
     if (postings.length === 0) return Promise.resolve();
     if (this.#waitingBytes > (this.#options.waitingBytes ?? WAITING_BYTES) && Number.isFinite(deadlineMs)) {
       return Promise.reject(this.#full());
     }
     return new Promise((resolve, reject) => {
-      const deadline = this.#options.clock.elapsed() + deadlineMs;
-      const sending: Sending = { deadline, deadlineMs, items: [], left: postings.length, sequence, resolve, reject };
-      sequence?.add(sending);
-      const finish = (error: Error | undefined): void => {
-        if (error !== undefined) this.#abandon(sending, error);
-        else if (--sending.left === 0) {
-          this.#forget(sending);
-          sequence?.delete(sending);
-          resolve();
-          this.#checkIdle();
-        }
-      };
-      for (const { exchange, routingKey, key, content } of postings) {
-        const item = { exchange, routingKey, key, content, bytes: weigh(content), cancelled: false, finish };
-        sending.items.push(item);
-        this.#waitingBytes += item.bytes;
-        this.#lanes.add(item);
-      }
+      const now = this.#options.clock.elapsed();
+      const sending = new Sending(postings, deadlineMs, now, options, { resolve, reject }, this.#finished);
+      this.#waitingBytes += sending.bytes;
+      for (const item of sending.items) this.#lanes.add(item);
       this.#sendings.add(sending);
       this.#pump();
     });
   }
+
+  readonly #finished = (sending: Sending, error: Error | undefined): void => {
+    if (error !== undefined) {
+      this.#abandon(sending, error);
+      return;
+    }
+    sending.left -= 1;
+    if (sending.left > 0) return;
+    this.#forget(sending);
+    sending.succeed();
+    this.#checkIdle();
+  };
 
   /** Waits for what is under way, as long as the broker takes it; the rest fails by name. The connection is closed after it. */
   async close(): Promise<void> {
@@ -284,21 +260,15 @@ export class Publisher {
     const { sequence } = sending;
     const order = sequence === undefined ? [sending] : [...sequence];
     for (const each of order.slice(order.indexOf(sending))) {
-      sequence?.delete(each);
-      this.#drop(each, error);
+      this.#forget(each);
+      each.fail(error);
     }
     this.#checkIdle();
   }
 
-  #drop(sending: Sending, error: Error): void {
-    this.#forget(sending);
-    for (const item of sending.items) item.cancelled = true;
-    sending.reject(error);
-  }
-
   #forget(sending: Sending): void {
     this.#sendings.remove(sending);
-    for (const { bytes } of sending.items) this.#waitingBytes -= bytes;
+    this.#waitingBytes -= sending.bytes;
   }
 
   #full(): WaybillError {
@@ -432,8 +402,4 @@ function encode(items: readonly Item[], id: string): Wire {
 function headersOf(wire: Wire): Readonly<Record<string, unknown>> {
   const headers: unknown = wire.properties.headers;
   return typeof headers === 'object' && headers !== null ? { ...headers } : {};
-}
-
-function weigh(content: Content): number {
-  return content.kind === 'raw' ? content.wire.body.length : content.message.body.length + 300;
 }

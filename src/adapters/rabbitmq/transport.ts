@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
-import { WaybillError } from '../../errors.ts';
+import { toError, WaybillError } from '../../errors.ts';
 import type { EncodedMessage, TypeRef } from '../../message.ts';
 import { type Clock, systemClock } from '../../ports/clock.ts';
 import type { HistoryRecord } from '../../ports/history.ts';
@@ -184,16 +184,28 @@ class RabbitTransport implements Transport {
     }
   }
 
-  async send(outgoing: readonly Outgoing[], options: SendOptions = {}): Promise<void> {
-    const { publisher } = this.#open();
-    const postings = this.#postings ?? (await this.#known());
+  send(outgoing: readonly Outgoing[], options: SendOptions = {}): Promise<void> {
+    try {
+      return this.#publish(this.#open().publisher, outgoing, options);
+    } catch (error) {
+      return Promise.reject(toError(error));
+    }
+  }
+
+  /** Not asynchronous by itself: each promise more is felt by whoever publishes many. @throws what `Postings.outgoing` throws */
+  #publish(publisher: Publisher, outgoing: readonly Outgoing[], options: SendOptions): Promise<void> {
+    const postings = this.#postings;
+    if (postings === undefined) return this.#known().then(() => this.send(outgoing, options));
     const now = this.#clock.now();
-    await publisher.send(
+    const durable = (): void => {
+      countMade(this.#ledgers, postings, outgoing, now);
+      this.#ledgers.tallies.addAll(options.tally);
+    };
+    return publisher.send(
       outgoing.map((each) => postings.outgoing(each, now)),
       options.deadlineMs ?? DEADLINE,
+      { durable },
     );
-    countMade(this.#ledgers, postings, outgoing, now);
-    this.#ledgers.tallies.addAll(options.tally);
   }
 
   async consume(endpoint: string, options: ConsumeOptions): Promise<Consumer> {
