@@ -170,14 +170,14 @@ function checkKeys(text: string): void {
 
 /** Whether a text has so many brackets that its value may be nested deeper than `max`: most have not, and need no walk. */
 function opensMoreThan(text: string, max: number): boolean {
-  let left = max;
-  for (const bracket of ['{', '[']) {
-    for (let at = text.indexOf(bracket); at !== -1; at = text.indexOf(bracket, at + 1)) {
-      if (left === 0) return true;
-      left--;
-    }
-  }
-  return false;
+  return timesIn(text, '{', max + 1) + timesIn(text, '[', max + 1) > max;
+}
+
+/** How often a bracket stands in a text, counted up to `most`. */
+function timesIn(text: string, bracket: string, most: number): number {
+  let times = 0;
+  for (let at = text.indexOf(bracket); at !== -1 && times < most; at = text.indexOf(bracket, at + 1)) times++;
+  return times;
 }
 
 function checkDepth(root: unknown, max: number): void {

@@ -173,15 +173,15 @@ export class Drafts {
     const cause = origin?.envelope;
     const key = options.key ?? contract.key(data);
     const id = options.id ?? (cause === undefined ? randomUUID() : derivedId(cause, this.#source, ordinal));
-    const envelope: Draft = {
+    const envelope = begun({
       id,
       source: this.#source,
       type: contract.type,
       version: contract.version,
       time: options.time ?? this.#now(),
+      key,
       correlationId: options.correlationId ?? cause?.correlationId ?? cause?.id ?? id,
-    };
-    if (key !== undefined) envelope.key = key;
+    });
     if (cause !== undefined) envelope.causationId = cause.id;
     if (options !== NO_OPTIONS) override(envelope, options);
     carry(envelope, tracedBy(traced, options, cause));
@@ -215,6 +215,14 @@ function checked(contract: Contract, data: unknown, limits: Limits): Buffer {
 }
 
 type Draft = { -readonly [Name in keyof Envelope]: Envelope[Name] };
+
+/** Without an empty `key`. Written out, since properties that are added one by one cost each message more room. */
+function begun(of: Omit<Draft, 'key'> & { readonly key: string | undefined }): Draft {
+  const { id, source, type, version, time, key, correlationId = id } = of;
+  return key === undefined
+    ? { id, source, type, version, time, correlationId }
+    : { id, source, type, version, time, key, correlationId };
+}
 
 /** Which trace a message is part of: that of the span that publishes it, else what the publisher says, else that of its cause. */
 function tracedBy(span: Traced | undefined, said: Traced, cause: Traced | undefined): Traced | undefined {

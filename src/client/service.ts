@@ -1,5 +1,5 @@
 import type { ServiceDefinition } from '../config/definition.ts';
-import { WaybillError } from '../errors.ts';
+import { toError, WaybillError } from '../errors.ts';
 import { showJson } from '../json.ts';
 import { type EncodedMessage, type Message, type TypeRef, typeRef } from '../message.ts';
 import { didYouMean } from '../nearest.ts';
@@ -360,19 +360,23 @@ export class Service implements AsyncDisposable {
     return this.#drafts.outgoing(message, this.#drafts.schedule(type, options));
   }
 
-  /** One message. @param draft makes it */
-  async #publish(
+  /** One message. Not asynchronous by itself: each promise more is felt by whoever publishes many. @param draft makes it */
+  #publish(
     type: TypeRef,
     options: PublishOptions,
     draft: (lineage?: Lineage) => EncodedMessage,
   ): Promise<Receipt> {
-    this.#open();
-    const tracing = this.#tracing;
-    const span = tracing.on ? tracing.publish(type, 1, this.name, options) : undefined;
-    const outgoing = this.#drafted(type, options, draft, span);
-    const sent = this.#send([outgoing], options.deadlineMs);
-    await (span === undefined ? sent : span.until(sent));
-    return { id: outgoing.message.envelope.id };
+    try {
+      this.#open();
+      const tracing = this.#tracing;
+      const span = tracing.on ? tracing.publish(type, 1, this.name, options) : undefined;
+      const outgoing = this.#drafted(type, options, draft, span);
+      const { id } = outgoing.message.envelope;
+      const sent = this.#send([outgoing], options.deadlineMs);
+      return (span === undefined ? sent : span.until(sent)).then(() => ({ id }));
+    } catch (error) {
+      return Promise.reject(toError(error));
+    }
   }
 
   #drafted(
