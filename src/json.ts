@@ -128,7 +128,8 @@ export function jsonSyntaxOffset(text: string): number | undefined {
 function decodeUtf8(bytes: Uint8Array | string): string {
   if (typeof bytes === 'string') return bytes;
   if (!isUtf8(bytes)) throw new WaybillError('WB_JSON_UTF8', 'the bytes are not valid UTF-8');
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
+  const buffer = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return buffer.toString('utf8');
 }
 
 function parseExact(text: string): unknown {

@@ -1,7 +1,7 @@
-import type { Cast, Contract } from '../contracts/contracts.ts';
+import type { Cast, Contract, Contracts } from '../contracts/contracts.ts';
 import { WaybillError } from '../errors.ts';
 import { parseJson } from '../json.ts';
-import type { EncodedMessage, Message, TypeRef } from '../message.ts';
+import type { EncodedMessage, Envelope, Message, TypeRef } from '../message.ts';
 import { typeRef } from '../message.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -86,28 +86,37 @@ interface Entry {
 
 const DONE: Done = { outcome: 'done', sends: [] };
 
+/** Who handles messages of a type, and what they are read by. */
+interface Reading {
+  /** Of the type as it comes. */
+  readonly sent: Contract;
+  readonly entry: Entry;
+  /** Of what the handler gets. */
+  readonly contract: Contract;
+  /** From the one to the other. */
+  readonly cast: Cast | undefined;
+}
+
 /** The handlers of one service, by type, as one process of its endpoint. */
 export class Handling {
   readonly #handlers = new Map<TypeRef, Entry>();
   readonly #plan: () => Plan;
   readonly #drafts: Drafts;
-  readonly #requester: Requester;
   readonly #clock: Clock;
-  readonly #log: Log;
   readonly #service: string;
-  readonly #counter: string;
-  readonly #tracing: Tracing;
+  /** What the contexts of all messages have in common. */
+  readonly #parts: ContextParts;
   #inbox: Inbox | undefined;
+  /** By type, then by version, under the contracts as they are. */
+  #readings = new Map<string, Map<number, Reading>>();
+  #contracts: Contracts | undefined;
 
-  constructor({ service, plan, drafts, requester, clock, log, tracing }: HandlingParts) {
-    this.#requester = requester;
-    this.#service = service;
-    this.#counter = publishedCounter(service);
+  constructor({ plan, clock, ...parts }: HandlingParts) {
+    this.#service = parts.service;
     this.#plan = plan;
-    this.#drafts = drafts;
+    this.#drafts = parts.drafts;
     this.#clock = clock;
-    this.#log = log;
-    this.#tracing = tracing;
+    this.#parts = { ...parts, counter: publishedCounter(parts.service) };
   }
 
   get types(): readonly TypeRef[] {
@@ -144,15 +153,15 @@ export class Handling {
   readonly process: Process = (attempting) => {
     const { message } = attempting.delivery;
     const { envelope } = message;
-    const ref = typeRef(envelope.type, envelope.version);
-    const { data, entry, contract } = this.#read(ref, message.body);
-    const received: Message = Object.freeze({ ...envelope, data });
+    const reading = this.#reading(envelope);
+    const { entry, contract } = reading;
+    const received: Message = Object.freeze({ ...envelope, data: this.#read(reading, message.body) });
     if (entry.once) return this.#once(entry, received, contract, attempting);
-    const context = this.#context(attempting, received, contract, () => Promise.reject(noInbox(ref)));
+    const context = new Context(this.#parts, attempting, received, contract);
     const result = entry.run(received, context);
-    const finish = (value: unknown): Verdict => context.verdict(this.#answer(entry, value, attempting));
     // Whatever can be awaited: a query builder's promise, or one of another realm, is no `Promise` of this one.
-    return isThenable(result) ? Promise.resolve(result).then(finish) : finish(result);
+    if (!isThenable(result)) return context.verdict(this.#answer(entry, result, attempting));
+    return Promise.resolve(result).then((value) => context.verdict(this.#answer(entry, value, attempting)));
   };
 
   async #once(entry: Entry, message: Message, contract: Contract, attempting: Attempting): Promise<Verdict> {
@@ -163,7 +172,7 @@ export class Handling {
       if (attempt.before !== undefined) return attempt.before;
       // The next attempt may have begun while the record was looked for.
       if (attempting.signal.aborted) throw outOfTime();
-      const context = this.#context(attempting, message, contract, () => attempt.transaction());
+      const context = new Context(this.#parts, attempting, message, contract, attempt);
       const value = await entry.run(message, context);
       const verdict = context.verdict(this.#answer(entry, value, attempting));
       // What nobody waits for any more leaves no trace: it is handled again.
@@ -171,26 +180,6 @@ export class Handling {
     } finally {
       await attempt.close();
     }
-  }
-
-  /** @param contract of the data, which may have been cast up */
-  #context(
-    attempting: Attempting,
-    message: Message,
-    contract: Contract,
-    transaction: () => Promise<HandlerTransaction>,
-  ): Context {
-    return new Context({
-      shown: (fields) => shownFields(fields, message, contract),
-      drafts: this.#drafts,
-      requester: this.#requester,
-      log: this.#log,
-      tracing: this.#tracing,
-      service: this.#service,
-      counter: this.#counter,
-      attempting,
-      transaction,
-    });
   }
 
   /** Checked also where nobody waits for it, so that a responder's fault does not depend on who asks. */
@@ -204,16 +193,35 @@ export class Handling {
   }
 
   /** Parses, validates and, where only a later major has a handler, casts up. */
-  #read(ref: TypeRef, body: Uint8Array): { data: unknown; entry: Entry; contract: Contract } {
-    const { contracts, definition } = this.#plan();
-    const parsed = parseJson(body, { maxDepth: definition.limits.depth });
-    const violation = contracts.require(ref).validate(parsed);
+  #read({ sent, cast }: Reading, body: Uint8Array): unknown {
+    const parsed = parseJson(body, { maxDepth: this.#plan().definition.limits.depth });
+    const violation = sent.validate(parsed);
     if (violation !== undefined) throw violation;
+    return cast === undefined ? parsed : cast(parsed);
+  }
+
+  /** @throws WB_CONTRACT_UNKNOWN, WB_HANDLER_MISSING */
+  #reading({ type, version }: Envelope): Reading {
+    const { contracts } = this.#plan();
+    if (contracts !== this.#contracts) {
+      this.#contracts = contracts;
+      this.#readings = new Map();
+    }
+    const versions = this.#readings.get(type);
+    const known = versions?.get(version);
+    if (known !== undefined) return known;
+    const ref = typeRef(type, version);
+    const sent = contracts.require(ref);
     const found = this.#entry(ref);
-    if (found !== undefined) return { ...found, data: found.cast === undefined ? parsed : found.cast(parsed) };
-    throw new WaybillError('WB_HANDLER_MISSING', `the service ${this.#service} has no handler for ${ref}`, {
-      fix: `Add handle('${ref}', ...) and redrive.`,
-    });
+    if (found === undefined) {
+      throw new WaybillError('WB_HANDLER_MISSING', `the service ${this.#service} has no handler for ${ref}`, {
+        fix: `Add handle('${ref}', ...) and redrive.`,
+      });
+    }
+    const reading: Reading = { sent, cast: undefined, ...found };
+    if (versions === undefined) this.#readings.set(type, new Map([[version, reading]]));
+    else versions.set(version, reading);
+    return reading;
   }
 
   /** The handler of a type or, where only a later major has one, that one with the cast to it. */
@@ -259,12 +267,8 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
 }
 
-interface ContextParts extends Pick<HandlingParts, 'service' | 'drafts' | 'requester' | 'log' | 'tracing'> {
-  readonly attempting: Attempting;
-  /** Fields that a handler logs, as they may be seen. */
-  readonly shown: (fields: object) => object;
+interface ContextParts extends Omit<HandlingParts, 'plan' | 'clock'> {
   readonly counter: string;
-  readonly transaction: () => Promise<HandlerTransaction>;
 }
 
 /** Something that a handler publishes. */
@@ -277,25 +281,44 @@ interface Held {
 
 class Context implements HandlerContext {
   readonly #parts: ContextParts;
+  readonly #attempting: Attempting;
+  readonly #message: Message;
+  readonly #contract: Contract;
+  readonly #inbox: InboxAttempt | undefined;
   #sends: Held[] | undefined;
   #requests = 0;
   #over = false;
 
-  constructor(parts: ContextParts) {
+  /**
+   * @param contract of the data, which may have been cast up
+   * @param inbox where the handler has one
+   */
+  constructor(
+    parts: ContextParts,
+    attempting: Attempting,
+    message: Message,
+    contract: Contract,
+    inbox?: InboxAttempt,
+  ) {
     this.#parts = parts;
+    this.#attempting = attempting;
+    this.#message = message;
+    this.#contract = contract;
+    this.#inbox = inbox;
   }
 
   get attempt(): number {
-    return this.#parts.attempting.attempt;
+    return this.#attempting.attempt;
   }
 
   get signal(): AbortSignal {
-    return this.#parts.attempting.signal;
+    return this.#attempting.signal;
   }
 
   get log(): Log {
-    const { attempting, shown, log: parent } = this.#parts;
-    const fields = logFields(attempting.delivery);
+    const { log: parent } = this.#parts;
+    const fields = logFields(this.#attempting.delivery);
+    const shown = (more: object): object => shownFields(more, this.#message, this.#contract);
     return {
       debug: (more, text) => {
         parent.debug({ ...fields, ...shown(more) }, text);
@@ -314,8 +337,8 @@ class Context implements HandlerContext {
 
   publish(type: TypeRef, data: unknown, options: Omit<PublishOptions, 'deadlineMs'> = NO_OPTIONS): string {
     this.#checkLive(type, 'published');
-    const { drafts, tracing, service, attempting } = this.#parts;
-    const lineage = { origin: attempting.delivery.message, ordinal: this.#sends?.length ?? 0 };
+    const { drafts, tracing, service } = this.#parts;
+    const lineage = { origin: this.#attempting.delivery.message, ordinal: this.#sends?.length ?? 0 };
     if (!tracing.on) return this.#hold(drafts.draft(type, data, options, lineage), drafts.schedule(type, options));
     const span = tracing.publish(type, 1, service, options);
     try {
@@ -339,19 +362,20 @@ class Context implements HandlerContext {
     options: RequestOptions = NO_OPTIONS,
   ): Promise<Message<AnswerOf<Ref>>> {
     this.#checkLive(type, 'requested');
-    const { requester, attempting } = this.#parts;
-    const answer = await requester.request(type, data, options, attempting.delivery.message, this.#requests++);
+    const { message: origin } = this.#attempting.delivery;
+    const answer = await this.#parts.requester.request(type, data, options, origin, this.#requests++);
     // Checked against the contract that the type was made of.
     return answer as Message<AnswerOf<Ref>>;
   }
 
   async transaction(): Promise<HandlerTransaction> {
     this.#checkLive('a transaction', 'asked for');
-    return this.#parts.transaction();
+    if (this.#inbox === undefined) throw noInbox(typeRef(this.#message.type, this.#message.version));
+    return await this.#inbox.transaction();
   }
 
   #checkLive(type: string, what: string): void {
-    if (!this.#over && this.#parts.attempting.live) return;
+    if (!this.#over && this.#attempting.live) return;
     throw new WaybillError('WB_CLOSED', `${type} was ${what} after its handler had ended or run out of time`, {
       fix: 'Await all work before the handler returns.',
     });

@@ -194,7 +194,7 @@ export class Dispatcher {
     while (!this.#suspects.any && this.#outage.reason === undefined && this.#runs.size < this.#options.concurrency) {
       const next = this.#next();
       if (next === undefined) break;
-      this.#start({ ...next, probe: false });
+      this.#start({ lane: next.lane, task: next.task, probe: false });
     }
     this.#pumping = false;
   }
@@ -203,8 +203,9 @@ export class Dispatcher {
   #next(): { lane: Lane; task: Task } | undefined {
     for (;;) {
       const next = this.#lanes.next();
-      if (next === undefined || !hasExpired(next.task.delivery.message.envelope, this.#options.clock.now()))
-        return next;
+      if (next === undefined) return undefined;
+      const { envelope } = next.task.delivery.message;
+      if (envelope.expiryTime === undefined || !hasExpired(envelope, this.#options.clock.now())) return next;
       this.#expire(next.lane, next.task);
     }
   }

@@ -48,46 +48,76 @@ export function extensionsOf({ headers }: Envelope): readonly (readonly [string,
   return headers === undefined ? NONE : Object.entries(headers).filter(([name]) => !RESERVED.has(name));
 }
 
+/** The latest type that was read: neighbours have the same, and it takes longer to read than all else of them. */
+export class TypeMemo {
+  #type: unknown;
+  #schema: unknown;
+  #known: TypeVersion | undefined;
+
+  find(type: unknown, schema: unknown): TypeVersion | undefined {
+    return this.#type === type && this.#schema === schema ? this.#known : undefined;
+  }
+
+  keep(type: unknown, schema: unknown, known: TypeVersion): void {
+    this.#type = type;
+    this.#schema = schema;
+    this.#known = known;
+  }
+}
+
 /**
- * @param get an attribute as it came, whatever its type
- * @param names of all attributes
+ * @param attributes as they came, whatever their types, by name
  * @param fallback used for attributes that are missing, from the AMQP properties
+ * @param types of messages that came before it, with the same fallback
  * @throws WB_MESSAGE_INVALID
  */
 export function fromAttributes(
   attributes: Readonly<Record<string, unknown>>,
-  fallback: Partial<Envelope> = {},
+  fallback: Partial<Envelope> = NO_FALLBACK,
+  types?: TypeMemo,
 ): Envelope {
-  const text = (name: string): string | undefined => textOf(name, attributes[name]);
-  const { type, version } = typeOf(text('type'), text('dataschema'), fallback);
-  const id = text('id') ?? fallback.id;
-  const source = text('source') ?? fallback.source;
-  const time = text('time') ?? fallback.time;
+  const { type, version } = readType(attributes, fallback, types);
+  const id = textOf(attributes, 'id') ?? fallback.id;
+  const source = textOf(attributes, 'source') ?? fallback.source;
+  const time = textOf(attributes, 'time') ?? fallback.time;
   if (id === undefined || id === '') throw missing('id');
   if (source === undefined || source === '') throw missing('source');
   if (time === undefined) throw missing('time');
   const envelope: Mutable<Envelope> = { id, source, type, version, time };
   for (const [name, property] of OPTIONAL_ATTRIBUTES) {
-    const value = text(name) ?? fallback[property];
+    const value = textOf(attributes, name) ?? fallback[property];
     if (value !== undefined) envelope[property] = value;
   }
   let headers: Record<string, string> | undefined;
-  for (const name of Object.keys(attributes)) {
+  for (const name in attributes) {
     if (RESERVED.has(name)) continue;
-    const value = text(name);
+    const value = textOf(attributes, name);
     if (value !== undefined) (headers ??= {})[name] = value;
   }
   if (headers !== undefined) envelope.headers = headers;
   return envelope;
 }
 
+const NO_FALLBACK: Partial<Envelope> = Object.freeze({});
+
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
-function typeOf(
-  type: string | undefined,
-  schema: string | undefined,
+type TypeVersion = Pick<Envelope, 'type' | 'version'>;
+
+function readType(
+  attributes: Readonly<Record<string, unknown>>,
   fallback: Partial<Envelope>,
-): { type: string; version: number } {
+  types: TypeMemo | undefined,
+): TypeVersion {
+  const { type, dataschema } = attributes;
+  const known = types?.find(type, dataschema);
+  if (known !== undefined) return known;
+  const read = typeOf(textOf(attributes, 'type'), textOf(attributes, 'dataschema'), fallback);
+  types?.keep(type, dataschema, read);
+  return read;
+}
+
+function typeOf(type: string | undefined, schema: string | undefined, fallback: Partial<Envelope>): TypeVersion {
   const ref = schema?.startsWith(SCHEMA) === true ? parseTypeRef(schema.slice(SCHEMA.length)) : undefined;
   if (ref !== undefined && (type === undefined || type === ref.type)) return ref;
   const written = type === undefined ? undefined : (parseTypeRef(type) ?? undefined);
@@ -106,7 +136,8 @@ function typeOf(
   );
 }
 
-function textOf(name: string, value: unknown): string | undefined {
+function textOf(attributes: Readonly<Record<string, unknown>>, name: string): string | undefined {
+  const value = attributes[name];
   if (value === undefined || value === null) return undefined;
   if (typeof value === 'string') return value;
   if (typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint') return String(value);

@@ -62,6 +62,12 @@ export interface ConsumerDeps {
   readonly closed: (consumer: RabbitConsumer) => void;
 }
 
+/** Something to settle whose lease holds. */
+interface Live {
+  readonly settlement: Settlement;
+  readonly delivery: RabbitDelivery;
+}
+
 /** The partitions of one endpoint that fall to this consumer. Without an order all consumers take from all partitions. */
 export class RabbitConsumer implements Consumer {
   readonly endpoint: string;
@@ -160,12 +166,12 @@ export class RabbitConsumer implements Consumer {
 
   async settle(settlements: readonly Settlement[], tally?: Tally): Promise<void> {
     const { publisher, postings, clock, ledgers } = this.#deps;
-    const live: { settlement: Settlement; delivery: RabbitDelivery }[] = [];
+    const live: Live[] = [];
     const sends: Posting[] = [];
     for (const settlement of settlements) {
       const { delivery } = settlement;
       if (!(delivery instanceof RabbitDelivery) || delivery.state !== 'open' || delivery.lease.revoked) continue;
-      sends.push(...postings().settlement(settlement, delivery, clock.now()));
+      for (const posting of postings().settlement(settlement, delivery, clock.now())) sends.push(posting);
       live.push({ settlement, delivery });
     }
     for (const { delivery } of live) delivery.state = 'settling';
@@ -177,14 +183,16 @@ export class RabbitConsumer implements Consumer {
         throw error;
       }
     }
-    // Of a lease that was lost meanwhile nothing can be ended: it comes again, and its results repeat with the same ids.
-    const ended = live.filter(({ delivery }) => !delivery.lease.revoked);
-    for (const { settlement, delivery } of ended) {
+    const ended: RabbitDelivery[] = [];
+    for (const { settlement, delivery } of live) {
+      // Of a lease that was lost meanwhile nothing can be ended: it comes again, and its results repeat with the same ids.
+      if (delivery.lease.revoked) continue;
       delivery.state = 'settled';
       this.#count(settlement);
+      ended.push(delivery);
     }
     ledgers.tallies.addAll(tally);
-    await this.#finish(ended.map(({ delivery }) => delivery));
+    await this.#finish(ended);
   }
 
   async begin(delivery: Delivery): Promise<number> {
@@ -276,7 +284,7 @@ export class RabbitConsumer implements Consumer {
     const { outcome } = settlement;
     ledgers.outcome(this.endpoint, outcome === 'retry' ? 'retried' : outcome);
     if (outcome === 'retry' && settlement.delayMs > 0) ledgers.outcome(this.endpoint, 'delayed');
-    if ('sends' in settlement) countMade(ledgers, postings(), settlement.sends, clock.now());
+    if ('sends' in settlement && settlement.sends.length > 0) countMade(ledgers, postings(), settlement.sends, clock.now());
   }
 
   async #finish(deliveries: readonly RabbitDelivery[]): Promise<void> {

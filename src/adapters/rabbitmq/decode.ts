@@ -3,7 +3,7 @@ import type { Message } from 'amqplib';
 import { toError, WaybillError } from '../../errors.ts';
 import { parseJsonStrictly } from '../../json.ts';
 import { type EncodedMessage, type Envelope, parseTypeRef } from '../../message.ts';
-import { fromAttributes } from './attributes.ts';
+import { fromAttributes, TypeMemo } from './attributes.ts';
 import { ATTRIBUTE_PREFIX, BATCH_TYPE, OFFSETS, STRUCTURED_TYPE } from './encode.ts';
 import { sliceArray, sliceObject } from './json-slice.ts';
 
@@ -125,6 +125,7 @@ const DATA = Buffer.from(',"data":');
 /** Undefined when the offsets do not fit the bytes: then somebody else wrote them. */
 function sliceByOffsets(bytes: Buffer, offsets: Buffer): Decoded[] | undefined {
   const members: Decoded[] = [];
+  const types = new TypeMemo();
   let start = 1;
   for (let at = 0; at < offsets.length; at += 8) {
     const dataStart = offsets.readUInt32BE(at);
@@ -132,22 +133,21 @@ function sliceByOffsets(bytes: Buffer, offsets: Buffer): Decoded[] | undefined {
     const headEnd = dataStart - DATA.length;
     if (headEnd <= start || dataEnd < dataStart || dataEnd >= bytes.length) return undefined;
     if (bytes.compare(DATA, 0, DATA.length, headEnd, dataStart) !== 0) return undefined;
-    const head = `${bytes.toString('utf8', start, headEnd)}}`;
-    members.push(
-      attempt(bytes.subarray(start, dataEnd + 1), () => ({
-        envelope: attributesOf(head),
-        body: bytes.subarray(dataStart, dataEnd),
-      })),
-    );
+    try {
+      const envelope = attributesOf(`${bytes.toString('utf8', start, headEnd)}}`, types);
+      members.push({ envelope, body: bytes.subarray(dataStart, dataEnd) });
+    } catch (error) {
+      members.push({ fault: faultOf(error), body: bytes.subarray(start, dataEnd + 1) });
+    }
     start = dataEnd + 2;
   }
   return start === bytes.length ? members : undefined;
 }
 
-function attributesOf(head: string): Envelope {
+function attributesOf(head: string, types: TypeMemo): Envelope {
   const value: unknown = JSON.parse(head);
   if (!isRecord(value)) throw new WaybillError('WB_MESSAGE_INVALID', 'a member of the batch is no object');
-  return fromAttributes(value);
+  return fromAttributes(value, {}, types);
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

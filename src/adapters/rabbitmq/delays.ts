@@ -39,6 +39,8 @@ export function delayKey(seconds: number, endpoint: string | undefined, key: str
 
 /** To where a message was delayed that has this routing key; undefined when it was not. */
 export function delayedFor(key: string): 'bus' | 'endpoint' | undefined {
+  // Hardly any was, and no type begins with a digit.
+  if (!/^[01]/.test(key)) return undefined;
   const words = key.split('.', LEVELS + 3);
   if (words.length !== LEVELS + 3) return undefined;
   return words[LEVELS] === BUS ? 'bus' : 'endpoint';

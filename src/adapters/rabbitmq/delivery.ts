@@ -2,7 +2,6 @@ import type { Message } from 'amqplib';
 import type { EncodedMessage } from '../../message.ts';
 import type { Attempt, Delivery, Lease } from '../../ports/transport.ts';
 import type { Decoded } from './decode.ts';
-import { parseAttempts, textHeader } from './extras.ts';
 
 /** Where deliveries of a lease end: the seat that handed them out, whatever seats the consumer has by then. */
 export interface Holder {
@@ -20,6 +19,8 @@ export class ChannelLease implements Lease {
   readonly partition: number;
   readonly holder: Holder;
   readonly #controller = new AbortController();
+  /** As the signal says, which is asked too often for what it costs to ask it. */
+  #revoked = false;
 
   constructor(endpoint: string, partition: number, holder: Holder) {
     this.endpoint = endpoint;
@@ -28,7 +29,7 @@ export class ChannelLease implements Lease {
   }
 
   get revoked(): boolean {
-    return this.#controller.signal.aborted;
+    return this.#revoked;
   }
 
   get signal(): AbortSignal {
@@ -36,6 +37,7 @@ export class ChannelLease implements Lease {
   }
 
   revoke(): void {
+    this.#revoked = true;
     this.#controller.abort();
   }
 
@@ -66,6 +68,10 @@ export interface Parcel {
   settled?: Set<number>;
   /** It may be what ended the processes that had it. */
   suspect?: boolean;
+  /** Of earlier deliveries; once it was opened. */
+  attempts: readonly Attempt[];
+  /** Of a message for one route alone; once it was opened. */
+  route?: string;
   /** It came again, and it is not known yet which of its members were settled then. */
   unknown: boolean;
 }
@@ -89,11 +95,9 @@ export class RabbitDelivery implements Delivery {
     this.message = message;
     this.parcel = parcel;
     this.lease = parcel.lease;
-    const { amqp } = parcel;
-    this.attempts = parseAttempts(amqp);
+    this.attempts = parcel.attempts;
     this.suspect = parcel.suspect === true;
-    const route = textHeader(amqp, 'route');
-    if (route !== undefined) this.route = route;
+    if (parcel.route !== undefined) this.route = parcel.route;
   }
 }
 

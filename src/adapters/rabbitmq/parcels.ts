@@ -6,6 +6,7 @@ import { decodeBelieved } from './arrival.ts';
 import type { ChannelWatch } from './channel-watch.ts';
 import { isBatch, isUndecodable, type Undecodable } from './decode.ts';
 import { ChannelLease, type Holder, type Parcel, RabbitDelivery, returnsOf } from './delivery.ts';
+import { parseAttempts, textHeader } from './extras.ts';
 import { parcelId, sentId } from './identity.ts';
 import type { Journal } from './journal.ts';
 import type { Settled } from './journal-record.ts';
@@ -111,7 +112,7 @@ export class Parcels implements Holder {
     this.#watch.arrived();
     this.#acks.arrived(amqp.fields.deliveryTag);
     const unknown = amqp.fields.redelivered && isBatch(amqp);
-    const parcel: Parcel = { amqp, lease: this.lease, open: 1, unknown };
+    const parcel: Parcel = { amqp, lease: this.lease, open: 1, attempts: [], unknown };
     if (unknown) this.#learn();
     this.#parcels.set(amqp.fields.deliveryTag, parcel);
     this.#unopened.push(parcel);
@@ -148,7 +149,7 @@ export class Parcels implements Holder {
    * those before it do not come again with it. What has come back by the journal is not noted again.
    */
   async markSuspects(deliveries: readonly RabbitDelivery[]): Promise<void> {
-    if (this.lease.revoked) return;
+    if (this.lease.revoked || !deliveries.some(({ suspect }) => suspect)) return;
     await this.#noteSuspects(new Set(deliveries.map(({ parcel }) => parcel)));
   }
 
@@ -233,6 +234,9 @@ export class Parcels implements Holder {
     const members = decodeBelieved(parcel.amqp, () => this.#options.clock.now());
     if (members.length > 1) parcel.settled = new Set(before);
     parcel.members = members;
+    parcel.attempts = parseAttempts(parcel.amqp);
+    const route = textHeader(parcel.amqp, 'route');
+    if (route !== undefined) parcel.route = route;
     parcel.suspect = this.#isSuspect(parcel.amqp);
     parcel.open = members.length;
     this.#brought += members.length - (parcel.settled?.size ?? 0);

@@ -26,6 +26,7 @@ interface TypeRoad {
 /** Types come with what clients without the SDK publish, so there is no end of them. */
 const MOST_ROADS = 10_000;
 const NOBODY: readonly string[] = [];
+const NOTHING: readonly Posting[] = [];
 
 /** Longest routing key of AMQP, with room for the bits of a delay and the endpoint. @unit bytes */
 const LONGEST_TYPE = 120;
@@ -105,14 +106,14 @@ export class Postings {
   }
 
   /** All that must be durable before a delivery ends. */
-  settlement(settlement: Settlement, delivery: RabbitDelivery, now: number): Posting[] {
+  settlement(settlement: Settlement, delivery: RabbitDelivery, now: number): readonly Posting[] {
     const { message, lease } = delivery;
     switch (settlement.outcome) {
       case 'done':
       case 'filtered':
       case 'merged':
       case 'duplicate':
-        return settlement.sends.map((send) => this.outgoing(send, now));
+        return settlement.sends.length === 0 ? NOTHING : settlement.sends.map((send) => this.outgoing(send, now));
       case 'retry': {
         const extras = extrasOf({ attempts: formatAttempts(settlement.attempts), route: delivery.route });
         const posting = this.#post(this.names.endpoint(lease.endpoint), message, extras);

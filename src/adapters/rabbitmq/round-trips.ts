@@ -1,7 +1,7 @@
 import { type Clock, pause } from '../../ports/clock.ts';
 
 /** From one round trip to the next: each costs the broker as much as a message. @unit milliseconds */
-const GAP = 10;
+const GAP = 25;
 
 /** Round trips to the broker, which those share who ask at the same time. */
 export class RoundTrips {
