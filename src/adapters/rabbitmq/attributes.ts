@@ -48,35 +48,16 @@ export function extensionsOf({ headers }: Envelope): readonly (readonly [string,
   return headers === undefined ? NONE : Object.entries(headers).filter(([name]) => !RESERVED.has(name));
 }
 
-/** The latest type that was read: neighbours have the same, and it takes longer to read than all else of them. */
-export class TypeMemo {
-  #type: unknown;
-  #schema: unknown;
-  #known: TypeVersion | undefined;
-
-  find(type: unknown, schema: unknown): TypeVersion | undefined {
-    return this.#type === type && this.#schema === schema ? this.#known : undefined;
-  }
-
-  keep(type: unknown, schema: unknown, known: TypeVersion): void {
-    this.#type = type;
-    this.#schema = schema;
-    this.#known = known;
-  }
-}
-
 /**
  * @param attributes as they came, whatever their types, by name
  * @param fallback used for attributes that are missing, from the AMQP properties
- * @param types of messages that came before it, with the same fallback
  * @throws WB_MESSAGE_INVALID
  */
 export function fromAttributes(
   attributes: Readonly<Record<string, unknown>>,
-  fallback: Partial<Envelope> = NO_FALLBACK,
-  types?: TypeMemo,
+  fallback: Partial<Envelope> = {},
 ): Envelope {
-  const { type, version } = readType(attributes, fallback, types);
+  const { type, version } = typeOf(textOf(attributes, 'type'), textOf(attributes, 'dataschema'), fallback);
   const id = textOf(attributes, 'id') ?? fallback.id;
   const source = textOf(attributes, 'source') ?? fallback.source;
   const time = textOf(attributes, 'time') ?? fallback.time;
@@ -98,26 +79,13 @@ export function fromAttributes(
   return envelope;
 }
 
-const NO_FALLBACK: Partial<Envelope> = Object.freeze({});
-
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
-type TypeVersion = Pick<Envelope, 'type' | 'version'>;
-
-function readType(
-  attributes: Readonly<Record<string, unknown>>,
+function typeOf(
+  type: string | undefined,
+  schema: string | undefined,
   fallback: Partial<Envelope>,
-  types: TypeMemo | undefined,
-): TypeVersion {
-  const { type, dataschema } = attributes;
-  const known = types?.find(type, dataschema);
-  if (known !== undefined) return known;
-  const read = typeOf(textOf(attributes, 'type'), textOf(attributes, 'dataschema'), fallback);
-  types?.keep(type, dataschema, read);
-  return read;
-}
-
-function typeOf(type: string | undefined, schema: string | undefined, fallback: Partial<Envelope>): TypeVersion {
+): Pick<Envelope, 'type' | 'version'> {
   const ref = schema?.startsWith(SCHEMA) === true ? parseTypeRef(schema.slice(SCHEMA.length)) : undefined;
   if (ref !== undefined && (type === undefined || type === ref.type)) return ref;
   const written = type === undefined ? undefined : (parseTypeRef(type) ?? undefined);

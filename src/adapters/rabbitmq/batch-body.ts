@@ -6,10 +6,14 @@ const HEAD = 512;
 /** What stands in JSON as it is, a byte for a character. */
 const PLAIN = /^[ !#-[\]-~]*$/;
 
+/** What the attributes of a member begin with, up to its id, and end with. */
+export const HEAD_BEGIN = '{"specversion":"1.0","id":"';
+export const HEAD_END = ',"datacontenttype":"application/json"';
+
 const QUOTE = Buffer.from('"');
-const FIRST = Buffer.from('[{"specversion":"1.0","id":"');
-const NEXT = Buffer.from('},{"specversion":"1.0","id":"');
-const DATA = Buffer.from(',"datacontenttype":"application/json","data":');
+const FIRST = Buffer.from(`[${HEAD_BEGIN}`);
+const NEXT = Buffer.from(`},${HEAD_BEGIN}`);
+const DATA = Buffer.from(`${HEAD_END},"data":`);
 /** Of the last member and of the list. */
 const END = Buffer.from('}]');
 const NAMES = OPTIONAL_ATTRIBUTES.map(([name, property]) => ({ property, bytes: Buffer.from(`,"${name}":"`) }));
@@ -62,17 +66,19 @@ function inJson(text: string): string {
   return PLAIN.test(text) ? text : JSON.stringify(text).slice(1, -1);
 }
 
-/** The attributes that messages made together share. */
+/** What stands from the closing quote of the id to the opening one of the time: messages made together share it. */
+export function commonAttributes({ source, type, version }: Envelope): string {
+  const attributes = { source, type, dataschema: SCHEMA + typeRef(type, version), time: '' };
+  return `",${JSON.stringify(attributes).slice(1, -2)}`;
+}
+
 class Common {
-  /** From the closing quote of the id to the opening one of the time. */
   readonly bytes: Buffer;
   readonly #of: Envelope;
 
   constructor(envelope: Envelope) {
-    const { source, type, version } = envelope;
     this.#of = envelope;
-    const attributes = { source, type, dataschema: SCHEMA + typeRef(type, version), time: '' };
-    this.bytes = Buffer.from(`",${JSON.stringify(attributes).slice(1, -2)}`);
+    this.bytes = Buffer.from(commonAttributes(envelope));
   }
 
   fits({ source, type, version }: Envelope): boolean {

@@ -3,8 +3,9 @@ import type { Message } from 'amqplib';
 import { toError, WaybillError } from '../../errors.ts';
 import { parseJsonStrictly } from '../../json.ts';
 import { type EncodedMessage, type Envelope, parseTypeRef } from '../../message.ts';
-import { fromAttributes, TypeMemo } from './attributes.ts';
+import { fromAttributes } from './attributes.ts';
 import { ATTRIBUTE_PREFIX, BATCH_TYPE, OFFSETS, STRUCTURED_TYPE } from './encode.ts';
+import { HeadReader } from './head-reader.ts';
 import { sliceArray, sliceObject } from './json-slice.ts';
 
 /** One message of an AMQP message, or why there is none, with the bytes as they came. */
@@ -125,7 +126,7 @@ const DATA = Buffer.from(',"data":');
 /** Undefined when the offsets do not fit the bytes: then somebody else wrote them. */
 function sliceByOffsets(bytes: Buffer, offsets: Buffer): Decoded[] | undefined {
   const members: Decoded[] = [];
-  const types = new TypeMemo();
+  const heads = new HeadReader();
   let start = 1;
   for (let at = 0; at < offsets.length; at += 8) {
     const dataStart = offsets.readUInt32BE(at);
@@ -134,8 +135,8 @@ function sliceByOffsets(bytes: Buffer, offsets: Buffer): Decoded[] | undefined {
     if (headEnd <= start || dataEnd < dataStart || dataEnd >= bytes.length) return undefined;
     if (bytes.compare(DATA, 0, DATA.length, headEnd, dataStart) !== 0) return undefined;
     try {
-      const envelope = attributesOf(`${bytes.toString('utf8', start, headEnd)}}`, types);
-      members.push({ envelope, body: bytes.subarray(dataStart, dataEnd) });
+      const head = bytes.toString('utf8', start, headEnd);
+      members.push({ envelope: heads.read(head) ?? parseHead(head, heads), body: bytes.subarray(dataStart, dataEnd) });
     } catch (error) {
       members.push({ fault: faultOf(error), body: bytes.subarray(start, dataEnd + 1) });
     }
@@ -144,10 +145,12 @@ function sliceByOffsets(bytes: Buffer, offsets: Buffer): Decoded[] | undefined {
   return start === bytes.length ? members : undefined;
 }
 
-function attributesOf(head: string, types: TypeMemo): Envelope {
-  const value: unknown = JSON.parse(head);
+function parseHead(head: string, heads: HeadReader): Envelope {
+  const value: unknown = JSON.parse(`${head}}`);
   if (!isRecord(value)) throw new WaybillError('WB_MESSAGE_INVALID', 'a member of the batch is no object');
-  return fromAttributes(value, {}, types);
+  const envelope = fromAttributes(value);
+  heads.learn(envelope);
+  return envelope;
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {
