@@ -294,13 +294,7 @@ class Context implements HandlerContext {
    * @param contract of the data, which may have been cast up
    * @param inbox where the handler has one
    */
-  constructor(
-    parts: ContextParts,
-    attempting: Attempting,
-    message: Message,
-    contract: Contract,
-    inbox?: InboxAttempt,
-  ) {
+  constructor(parts: ContextParts, attempting: Attempting, message: Message, contract: Contract, inbox?: InboxAttempt) {
     this.#parts = parts;
     this.#attempting = attempting;
     this.#message = message;

@@ -361,11 +361,7 @@ export class Service implements AsyncDisposable {
   }
 
   /** One message. Not asynchronous by itself: each promise more is felt by whoever publishes many. @param draft makes it */
-  #publish(
-    type: TypeRef,
-    options: PublishOptions,
-    draft: (lineage?: Lineage) => EncodedMessage,
-  ): Promise<Receipt> {
+  #publish(type: TypeRef, options: PublishOptions, draft: (lineage?: Lineage) => EncodedMessage): Promise<Receipt> {
     try {
       this.#open();
       const tracing = this.#tracing;

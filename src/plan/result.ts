@@ -40,16 +40,14 @@ export function makeResult(
   const { as, cast, ordinal } = destination;
   const { input, progress } = transit;
   const body = encodeFor(transit, passage, destination, style);
-  const envelope: { -readonly [Name in keyof Envelope]: Envelope[Name] } = {
-    ...transit.envelope,
-    id: derivedId(input.envelope, style.route + progress.trail, ordinal),
-    source: style.source,
-    type: as.type,
-    version: as.version,
-    time: input.envelope.time,
-    correlationId: input.envelope.correlationId ?? input.envelope.id,
-    causationId: input.envelope.id,
-  };
+  const envelope: { -readonly [Name in keyof Envelope]: Envelope[Name] } = Object.assign({}, transit.envelope);
+  envelope.id = derivedId(input.envelope, style.route + progress.trail, ordinal);
+  envelope.source = style.source;
+  envelope.type = as.type;
+  envelope.version = as.version;
+  envelope.time = input.envelope.time;
+  envelope.correlationId = input.envelope.correlationId ?? input.envelope.id;
+  envelope.causationId = input.envelope.id;
   // Casts keep the key, so the data before one has it as well.
   const key = progress.keyFollows ? (cast === undefined ? as : passage.end).key(transit.data) : undefined;
   if (key !== undefined) envelope.key = key;

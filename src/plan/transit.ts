@@ -51,17 +51,24 @@ export interface Progress {
   readonly copies: readonly string[];
 }
 
-const AT_START: Omit<Progress, 'envelope'> = {
-  vars: Object.freeze({}),
-  data: undefined,
-  keyFollows: false,
-  trail: '',
-  notBeforeMs: undefined,
-  again: false,
-  turn: 0,
-  exit: undefined,
-  copies: [],
-};
+const NO_VARS: Progress['vars'] = Object.freeze({});
+const NO_COPIES: Progress['copies'] = [];
+
+/** Written out: a spread of what never differs takes twenty times as long, for each message. */
+function atStart(envelope: Envelope): Progress {
+  return {
+    envelope,
+    vars: NO_VARS,
+    data: undefined,
+    keyFollows: false,
+    trail: '',
+    notBeforeMs: undefined,
+    again: false,
+    turn: 0,
+    exit: undefined,
+    copies: NO_COPIES,
+  };
+}
 
 /** A message on its way through a route. Remembers what was changed, so that what was not passes through byte for byte. */
 export class Transit implements RouteMessage {
@@ -75,7 +82,7 @@ export class Transit implements RouteMessage {
 
   static of(message: EncodedMessage, surroundings: Surroundings): Transit {
     const { envelope } = message;
-    return new Transit(new Origin(message, surroundings), { ...AT_START, envelope });
+    return new Transit(new Origin(message, surroundings), atStart(envelope));
   }
 
   /** As it was when it had come so far. */

@@ -284,7 +284,8 @@ export class RabbitConsumer implements Consumer {
     const { outcome } = settlement;
     ledgers.outcome(this.endpoint, outcome === 'retry' ? 'retried' : outcome);
     if (outcome === 'retry' && settlement.delayMs > 0) ledgers.outcome(this.endpoint, 'delayed');
-    if ('sends' in settlement && settlement.sends.length > 0) countMade(ledgers, postings(), settlement.sends, clock.now());
+    if ('sends' in settlement && settlement.sends.length > 0)
+      countMade(ledgers, postings(), settlement.sends, clock.now());
   }
 
   async #finish(deliveries: readonly RabbitDelivery[]): Promise<void> {
