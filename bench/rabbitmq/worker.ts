@@ -69,6 +69,8 @@ async function open({ role, site, column }: Extract<Order, { do: 'open' }>): Pro
 
 function poolOf(spread: Spread): readonly Load[] {
   const pool = pools.get(spread) ?? loads(spread);
+  // Only that of the level: the memory of a level is not that of those before it.
+  pools.clear();
   pools.set(spread, pool);
   return pool;
 }

@@ -123,6 +123,29 @@ describe('messages on the wire', () => {
     );
   });
 
+  it('come back from a batch of one application and type, whatever stands in their attributes', () => {
+    const tricky = fc.oneof(text, fc.constantFrom('a', '"', '\\', '","partitionkey":"', 'é', 'x'.repeat(2_000)));
+    const alike = fc.record({ envelope, id: tricky, key: tricky, body }).map((each) => ({
+      envelope: {
+        ...each.envelope,
+        id: each.id,
+        key: each.key,
+        source: '/shop',
+        type: 'shop.order.placed',
+        version: 1,
+      },
+      body: each.body,
+    }));
+    fc.assert(
+      fc.property(fc.array(alike, { minLength: 2, maxLength: 8 }), (sent) => {
+        const members = decode(received(encodeBatch(sent, 'batch-1')));
+        expect(members.flatMap((member) => (isUndecodable(member) ? [] : [plain(member)]))).to.deep.equal(
+          sent.map(plain),
+        );
+      }),
+    );
+  });
+
   it('come back from a batch whose offsets somebody dropped', () => {
     fc.assert(
       fc.property(fc.array(message, { minLength: 1, maxLength: 5 }), (sent) => {
