@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { compareNumber, parse as parseLossless, stringify as stringifyLossless } from 'lossless-json';
+import { bufferOf } from './bytes.ts';
 import { WaybillError } from './errors.ts';
 
 /**
@@ -128,8 +129,7 @@ export function jsonSyntaxOffset(text: string): number | undefined {
 function decodeUtf8(bytes: Uint8Array | string): string {
   if (typeof bytes === 'string') return bytes;
   if (!isUtf8(bytes)) throw new WaybillError('WB_JSON_UTF8', 'the bytes are not valid UTF-8');
-  const buffer = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  return buffer.toString('utf8');
+  return bufferOf(bytes).toString('utf8');
 }
 
 function parseExact(text: string): unknown {

@@ -40,6 +40,9 @@ export interface Envelope {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
+/** An envelope in the making. */
+export type EnvelopeDraft = { -readonly [Name in keyof Envelope]: Envelope[Name] };
+
 export interface Message<Data = unknown> extends Envelope {
   readonly data: Data;
 }

@@ -43,7 +43,8 @@ export interface Answer {
   readonly error?: string;
 }
 
-const pools = new Map<Spread, readonly Load[]>();
+/** One at a time, or the memory of a level would count the loads of those before it. */
+let pool: { readonly spread: Spread; readonly loads: readonly Load[] } | undefined;
 let publisher: Publisher | undefined;
 let consumer: Consumer | undefined;
 let batchSize = 1;
@@ -68,17 +69,14 @@ async function open({ role, site, column }: Extract<Order, { do: 'open' }>): Pro
 }
 
 function poolOf(spread: Spread): readonly Load[] {
-  const pool = pools.get(spread) ?? loads(spread);
-  // Only that of the level: the memory of a level is not that of those before it.
-  pools.clear();
-  pools.set(spread, pool);
-  return pool;
+  if (pool?.spread !== spread) pool = { spread, loads: loads(spread) };
+  return pool.loads;
 }
 
 async function publish({ ms, spread, batch, rate }: Extract<Order, { do: 'publish' }>): Promise<Answer> {
   const to = publisher;
   if (to === undefined) throw new Error('no publisher');
-  const pool = poolOf(spread);
+  const orders = poolOf(spread);
   batchSize = Math.max(1, batch);
   const before = await to.sent();
   const confirms: number[] = [];
@@ -89,7 +87,7 @@ async function publish({ ms, spread, batch, rate }: Extract<Order, { do: 'publis
   await new Promise<void>((resolve) => {
     let over = false;
     const one = (): void => {
-      const load = pool[cursor++ % pool.length];
+      const load = orders[cursor++ % orders.length];
       if (load === undefined) return;
       const at = moment();
       load.data.at = at;

@@ -7,6 +7,7 @@ import {
   derivedId,
   type EncodedMessage,
   type Envelope,
+  type EnvelopeDraft,
   headerNameFault,
   isTraceparent,
   type TypeRef,
@@ -173,19 +174,19 @@ export class Drafts {
     const cause = origin?.envelope;
     const key = options.key ?? contract.key(data);
     const id = options.id ?? (cause === undefined ? randomUUID() : derivedId(cause, this.#source, ordinal));
-    const envelope = begun({
-      id,
-      source: this.#source,
-      type: contract.type,
-      version: contract.version,
-      time: options.time ?? this.#now(),
-      key,
-      correlationId: options.correlationId ?? cause?.correlationId ?? cause?.id ?? id,
-    });
+    const { type, version } = contract;
+    const source = this.#source;
+    const time = options.time ?? this.#now();
+    const correlationId = options.correlationId ?? cause?.correlationId ?? cause?.id ?? id;
+    // Two literals: a property that is added later costs each message more room.
+    const envelope: EnvelopeDraft =
+      key === undefined
+        ? { id, source, type, version, time, correlationId }
+        : { id, source, type, version, time, key, correlationId };
     if (cause !== undefined) envelope.causationId = cause.id;
     if (options !== NO_OPTIONS) override(envelope, options);
     carry(envelope, tracedBy(traced, options, cause));
-    checkNames(contract.ref, id, key);
+    checkIdAndKey(contract.ref, id, key);
     if (options !== NO_OPTIONS) {
       checkAttributes(contract.ref, options);
       const { expiryTime } = this.schedule(contract.ref, options);
@@ -214,29 +215,19 @@ function checked(contract: Contract, data: unknown, limits: Limits): Buffer {
   return body;
 }
 
-type Draft = { -readonly [Name in keyof Envelope]: Envelope[Name] };
-
-/** Without an empty `key`. Written out, since properties that are added one by one cost each message more room. */
-function begun(of: Omit<Draft, 'key'> & { readonly key: string | undefined }): Draft {
-  const { id, source, type, version, time, key, correlationId = id } = of;
-  return key === undefined
-    ? { id, source, type, version, time, correlationId }
-    : { id, source, type, version, time, key, correlationId };
-}
-
 /** Which trace a message is part of: that of the span that publishes it, else what the publisher says, else that of its cause. */
 function tracedBy(span: Traced | undefined, said: Traced, cause: Traced | undefined): Traced | undefined {
   if (span?.traceparent !== undefined) return span;
   return said.traceparent !== undefined && isTraceparent(said.traceparent) ? said : cause;
 }
 
-function carry(draft: Draft, traced: Traced | undefined): void {
+function carry(draft: EnvelopeDraft, traced: Traced | undefined): void {
   if (traced?.traceparent === undefined) return;
   draft.traceparent = traced.traceparent;
   if (traced.tracestate !== undefined) draft.tracestate = traced.tracestate;
 }
 
-function override(draft: Draft, options: PublishOptions): void {
+function override(draft: EnvelopeDraft, options: PublishOptions): void {
   const { subject, causationId, headers } = options;
   if (subject !== undefined) draft.subject = subject;
   if (causationId !== undefined) draft.causationId = causationId;
@@ -254,7 +245,7 @@ function checkSize(ref: TypeRef, size: number, limits: Limits): void {
   );
 }
 
-function checkNames(ref: TypeRef, id: string, key: string | undefined): void {
+function checkIdAndKey(ref: TypeRef, id: string, key: string | undefined): void {
   if (id === '' || Buffer.byteLength(id) > LONGEST_ID) invalid(ref, 'id', `1 to ${String(LONGEST_ID)} bytes`, id);
   if (key !== undefined && key.length > LONGEST_KEY)
     invalid(ref, 'key', `at most ${String(LONGEST_KEY)} characters`, key);

@@ -360,7 +360,7 @@ export class Service implements AsyncDisposable {
     return this.#drafts.outgoing(message, this.#drafts.schedule(type, options));
   }
 
-  /** One message. Not asynchronous by itself: each promise more is felt by whoever publishes many. @param draft makes it */
+  /** One message. Not async: each further promise costs whoever publishes many. @param draft makes it */
   #publish(type: TypeRef, options: PublishOptions, draft: (lineage?: Lineage) => EncodedMessage): Promise<Receipt> {
     try {
       this.#open();

@@ -1,3 +1,4 @@
+import { bufferOf } from '../bytes.ts';
 import { WaybillError } from '../errors.ts';
 import { encodeJson, type JsonLimits, parseJson, showJson } from '../json.ts';
 import type { EncodedMessage, Envelope, TypeRef } from '../message.ts';
@@ -28,7 +29,7 @@ export function keep(transit: Transit, of: TypeRef): Kept {
     ...(progress.turn > 0 && { turn: progress.turn }),
     ...(progress.exit !== undefined && { exit: progress.exit }),
   };
-  const kept = { of, envelope, body: Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8') };
+  const kept = { of, envelope, body: bufferOf(body).toString('utf8') };
   return Object.keys(now).length === 0 ? kept : { ...kept, now };
 }
 

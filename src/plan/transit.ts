@@ -54,7 +54,7 @@ export interface Progress {
 const NO_VARS: Progress['vars'] = Object.freeze({});
 const NO_COPIES: Progress['copies'] = [];
 
-/** Written out: a spread of what never differs takes twenty times as long, for each message. */
+/** Not a spread of constants, which is slower; this runs for each message. */
 function atStart(envelope: Envelope): Progress {
   return {
     envelope,

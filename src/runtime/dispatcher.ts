@@ -205,6 +205,7 @@ export class Dispatcher {
       const next = this.#lanes.next();
       if (next === undefined) return undefined;
       const { envelope } = next.task.delivery.message;
+      // Most never expire, and need no look at the clock.
       if (envelope.expiryTime === undefined || !hasExpired(envelope, this.#options.clock.now())) return next;
       this.#expire(next.lane, next.task);
     }

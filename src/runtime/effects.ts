@@ -1,3 +1,4 @@
+import { bufferOf } from '../bytes.ts';
 import type { EncodedMessage } from '../message.ts';
 import { decodeState, encodeState } from '../plan/kept.ts';
 import type { Outgoing } from '../ports/transport.ts';
@@ -12,7 +13,7 @@ interface Effect {
 
 export function encodeEffects(sends: readonly Outgoing[]): Uint8Array {
   const effects = sends.map(({ to, message: { envelope, body }, dueAt }): Effect => {
-    const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8');
+    const text = bufferOf(body).toString('utf8');
     return { to, envelope, body: text, ...(dueAt !== undefined && { dueAt }) };
   });
   return encodeState(effects);

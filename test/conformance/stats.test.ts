@@ -231,15 +231,16 @@ conformance('stats', ({ open, harness }) => {
     expect(tallies).to.include({ 'service.shop.published': 1, 'route.eu.out': 2 });
   });
 
-  it('adds tallies up', async () => {
+  it('adds tallies up, also of a send without messages', async () => {
     const { transport } = await open({ endpoints: FLOW });
     const oms = await Collector.start(transport, 'oms');
     await transport.send([outgoing()], { tally: { a: 1, b: 2 } });
     await transport.send([outgoing()], { tally: { a: 1 } });
+    await transport.send([], { tally: { alone: 1 } });
     await oms.consumer.settle(
       (await oms.atLeast(2)).map((each) => done(each)),
       { b: 5 },
     );
-    expect((await transport.stats()).tallies).to.include({ a: 2, b: 7 });
+    expect((await transport.stats()).tallies).to.include({ a: 2, b: 7, alone: 1 });
   });
 });

@@ -1,3 +1,4 @@
+import { bufferOf } from '../../bytes.ts';
 import { WaybillError } from '../../errors.ts';
 import type { Clock, Timer } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
@@ -240,14 +241,14 @@ class PostgresStore implements Store, AsyncDisposable {
       units.map(({ id }) => id),
       units.map(({ seq }) => seq),
       units.map(({ unit: { keepMs } }) => (keepMs === undefined ? null : Math.ceil(now + keepMs))),
-      units.map(({ unit }) => buffer(unit.effects)),
+      units.map(({ unit }) => bufferOf(unit.effects)),
       changes.map(({ unit }) => unit),
       changes.map(({ ref }) => ref.scope),
       changes.map(({ key }) => key?.bytes),
       changes.map(({ key }) => key?.long),
       changes.map(({ basedOn }) => basedOn),
       changes.map(({ forgetAtMs }) => (forgetAtMs === undefined ? null : Math.ceil(forgetAtMs))),
-      changes.map(({ value }) => (value === undefined ? null : buffer(value))),
+      changes.map(({ value }) => (value === undefined ? null : bufferOf(value))),
     ]);
     const exceptions = new Map(rows.map((row) => [Number(row.unit), row]));
     return units.map((numbered, at) => this.#answer(numbered, exceptions.get(at + 1)));
@@ -286,11 +287,6 @@ class PostgresStore implements Store, AsyncDisposable {
 
 function tokenOf({ scope, id }: { scope: string; id: Buffer }, writer: string | null, seq: string): Token {
   return new Token(scope, id, writer === null ? undefined : Number(writer), Number(seq));
-}
-
-/** The driver takes `Buffer`s in lists only. */
-function buffer(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 function sizeOf({ unit }: Numbered): number {

@@ -1,5 +1,5 @@
 import { WaybillError } from '../../errors.ts';
-import { type Envelope, parseTypeRef, typeRef } from '../../message.ts';
+import { type Envelope, type EnvelopeDraft, parseTypeRef, typeRef } from '../../message.ts';
 
 /** CloudEvents attributes by their names in the specification; all of ours are strings. */
 export type Attributes = Record<string, string>;
@@ -21,8 +21,8 @@ const RESERVED = new Set([
   ...OPTIONAL_ATTRIBUTES.map(([name]) => name),
 ]);
 
-/** What `dataschema` begins with. */
-export const SCHEMA = 'waybill:';
+/** Of `dataschema`. */
+export const SCHEMA_PREFIX = 'waybill:';
 const NONE: readonly [string, string][] = [];
 
 /** As they stand on the wire, without `datacontenttype`, which says how the body is written. */
@@ -33,7 +33,7 @@ export function toAttributes(envelope: Envelope): Attributes {
     source: envelope.source,
     type: envelope.type,
     time: envelope.time,
-    dataschema: SCHEMA + typeRef(envelope.type, envelope.version),
+    dataschema: SCHEMA_PREFIX + typeRef(envelope.type, envelope.version),
   };
   for (const [name, property] of OPTIONAL_ATTRIBUTES) {
     const value = envelope[property];
@@ -64,13 +64,13 @@ export function fromAttributes(
   if (id === undefined || id === '') throw missing('id');
   if (source === undefined || source === '') throw missing('source');
   if (time === undefined) throw missing('time');
-  const envelope: Mutable<Envelope> = { id, source, type, version, time };
+  const envelope: EnvelopeDraft = { id, source, type, version, time };
   for (const [name, property] of OPTIONAL_ATTRIBUTES) {
     const value = textOf(attributes, name) ?? fallback[property];
     if (value !== undefined) envelope[property] = value;
   }
   let headers: Record<string, string> | undefined;
-  for (const name in attributes) {
+  for (const name of Object.keys(attributes)) {
     if (RESERVED.has(name)) continue;
     const value = textOf(attributes, name);
     if (value !== undefined) (headers ??= {})[name] = value;
@@ -79,14 +79,12 @@ export function fromAttributes(
   return envelope;
 }
 
-type Mutable<T> = { -readonly [K in keyof T]: T[K] };
-
 function typeOf(
   type: string | undefined,
   schema: string | undefined,
   fallback: Partial<Envelope>,
 ): Pick<Envelope, 'type' | 'version'> {
-  const ref = schema?.startsWith(SCHEMA) === true ? parseTypeRef(schema.slice(SCHEMA.length)) : undefined;
+  const ref = schema?.startsWith(SCHEMA_PREFIX) === true ? parseTypeRef(schema.slice(SCHEMA_PREFIX.length)) : undefined;
   if (ref !== undefined && (type === undefined || type === ref.type)) return ref;
   const written = type === undefined ? undefined : (parseTypeRef(type) ?? undefined);
   if (written !== undefined) return written;

@@ -5,8 +5,8 @@ import { parseJsonStrictly } from '../../json.ts';
 import { type EncodedMessage, type Envelope, parseTypeRef } from '../../message.ts';
 import { fromAttributes } from './attributes.ts';
 import { ATTRIBUTE_PREFIX, BATCH_TYPE, OFFSETS, STRUCTURED_TYPE } from './encode.ts';
-import { HeadReader } from './head-reader.ts';
 import { sliceArray, sliceObject } from './json-slice.ts';
+import { DATA_NAME, HeadReader } from './member-head.ts';
 
 /** One message of an AMQP message, or why there is none, with the bytes as they came. */
 export type Decoded = EncodedMessage | Undecodable;
@@ -121,7 +121,7 @@ function decodeBatch(bytes: Buffer, offsets: unknown): Decoded[] {
   }
 }
 
-const DATA = Buffer.from(',"data":');
+const DATA = Buffer.from(DATA_NAME);
 
 /** Undefined when the offsets do not fit the bytes: then somebody else wrote them. */
 function sliceByOffsets(bytes: Buffer, offsets: Buffer): Decoded[] | undefined {

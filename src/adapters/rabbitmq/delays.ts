@@ -39,7 +39,7 @@ export function delayKey(seconds: number, endpoint: string | undefined, key: str
 
 /** To where a message was delayed that has this routing key; undefined when it was not. */
 export function delayedFor(key: string): 'bus' | 'endpoint' | undefined {
-  // Hardly any was, and no type begins with a digit.
+  // Such a key begins with a bit, and no type does: most keys need no split.
   if (!/^[01]/.test(key)) return undefined;
   const words = key.split('.', LEVELS + 3);
   if (words.length !== LEVELS + 3) return undefined;

@@ -19,7 +19,7 @@ export class ChannelLease implements Lease {
   readonly partition: number;
   readonly holder: Holder;
   readonly #controller = new AbortController();
-  /** As the signal says, which is asked too often for what it costs to ask it. */
+  /** Kept beside the signal: it is read for each message, and the signal is slow to read. */
   #revoked = false;
 
   constructor(endpoint: string, partition: number, holder: Holder) {
@@ -68,7 +68,7 @@ export interface Parcel {
   settled?: Set<number>;
   /** It may be what ended the processes that had it. */
   suspect?: boolean;
-  /** Of earlier deliveries; once it was opened. */
+  /** Of earlier deliveries; empty until it is opened. */
   attempts: readonly Attempt[];
   /** Of a message for one route alone; once it was opened. */
   route?: string;

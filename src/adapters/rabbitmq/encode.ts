@@ -1,7 +1,9 @@
 import type { Options } from 'amqplib';
+import { bufferOf } from '../../bytes.ts';
 import { type EncodedMessage, type Envelope, typeRef } from '../../message.ts';
 import { type Attributes, toAttributes } from './attributes.ts';
 import { batchBody } from './batch-body.ts';
+import { DATA_NAME, HEAD_END } from './member-head.ts';
 
 const JSON_TYPE = 'application/json';
 export const STRUCTURED_TYPE = 'application/cloudevents+json';
@@ -72,7 +74,7 @@ export function encodeBatch(messages: readonly EncodedMessage[], id: string): Wi
 function memberHead(attributes: Attributes): string {
   let text = '{';
   for (const name in attributes) text += `"${name}":${JSON.stringify(attributes[name])},`;
-  return `${text}"datacontenttype":"${JSON_TYPE}","data":`;
+  return `${text.slice(0, -1)}${HEAD_END}${DATA_NAME}`;
 }
 
 function propertiesOf(envelope: Envelope): Options.Publish {
@@ -90,8 +92,4 @@ function propertiesOf(envelope: Envelope): Options.Publish {
 
 function isShort(text: string): boolean {
   return text.length * 3 <= SHORT_TEXT || Buffer.byteLength(text) <= SHORT_TEXT;
-}
-
-function bufferOf(bytes: Uint8Array): Buffer {
-  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

@@ -1,6 +1,15 @@
 import type { Message } from 'amqplib';
+import { ByType } from '../../by-type.ts';
 import { WaybillError } from '../../errors.ts';
-import { type EncodedMessage, type Envelope, orderingKey, slotOf, typeRef, withoutExpiry } from '../../message.ts';
+import {
+  type EncodedMessage,
+  type Envelope,
+  orderingKey,
+  slotOf,
+  type TypeRef,
+  typeRef,
+  withoutExpiry,
+} from '../../message.ts';
 import { waitUntil } from '../../ports/delay.ts';
 import type { EndpointSpec, Topology } from '../../ports/topology.ts';
 import type { Outgoing, Settlement } from '../../ports/transport.ts';
@@ -15,18 +24,17 @@ import { deathExtras, standIn } from './letter.ts';
 import { type Names, namesOf, routingKey, typeWord } from './names.ts';
 import type { Posting } from './sending.ts';
 
-/** What each message of a type needs, worked out once. */
-interface TypeRoad {
+/** What all messages of a type share. */
+interface Addressing {
+  readonly ref: TypeRef;
   /** The endpoints that take it from the bus. */
   readonly takers: readonly string[];
-  /** Its routing keys, by slot. */
-  readonly keys: readonly string[];
+  /** Its routing keys, by slot; each made when it is first needed. */
+  readonly keys: string[];
 }
 
-/** Types come with what clients without the SDK publish, so there is no end of them. */
-const MOST_ROADS = 10_000;
-const NOBODY: readonly string[] = [];
-const NOTHING: readonly Posting[] = [];
+/** Clients without the SDK may write any type, so there is no end of them. */
+const MOST_TYPES = 1_000;
 
 /** Longest routing key of AMQP, with room for the bits of a delay and the endpoint. @unit bytes */
 const LONGEST_TYPE = 120;
@@ -41,9 +49,7 @@ export class Postings {
   readonly #plain = new Set<string>();
   readonly #endpoints = new Set<string>();
   readonly #retired = new Set<string>();
-  /** By type, then by version: to put both together for each message costs more than to look them up. */
-  readonly #roads = new Map<string, Map<number, TypeRoad>>();
-  #found = 0;
+  readonly #addressings = new ByType<Addressing>();
 
   /** @param retired endpoints of earlier plans, to which nothing is sent but what is on its way */
   constructor(topology: Topology, ids: LetterIds, retired: readonly EndpointSpec[] = []) {
@@ -72,7 +78,7 @@ export class Postings {
 
   /** The endpoints that take a message from the bus. @throws WB_MESSAGE_INVALID when its type is too long for a routing key */
   takersOf(message: EncodedMessage): readonly string[] {
-    return this.#roadOf(message.envelope).takers;
+    return this.#addressing(message.envelope).takers;
   }
 
   /** Whether nothing but the parking lot takes what is published like this. */
@@ -113,7 +119,7 @@ export class Postings {
       case 'filtered':
       case 'merged':
       case 'duplicate':
-        return settlement.sends.length === 0 ? NOTHING : settlement.sends.map((send) => this.outgoing(send, now));
+        return settlement.sends.map((send) => this.outgoing(send, now));
       case 'retry': {
         const extras = extrasOf({ attempts: formatAttempts(settlement.attempts), route: delivery.route });
         const posting = this.#post(this.names.endpoint(lease.endpoint), message, extras);
@@ -167,33 +173,28 @@ export class Postings {
   /** @param extras undefined: it may share a batch */
   #post(exchange: string, message: EncodedMessage, extras: Extras | undefined): Posting {
     const { envelope } = message;
-    const { keys } = this.#roadOf(envelope);
+    const { ref, keys } = this.#addressing(envelope);
+    const slot = slotOf(orderingKey(envelope), this.topology.slots);
     return {
       exchange,
-      routingKey: keys[slotOf(orderingKey(envelope), keys.length)] ?? '',
+      routingKey: (keys[slot] ??= routingKey(ref, slot)),
       key: envelope.key,
       content: extras === undefined ? { kind: 'batchable', message } : { kind: 'single', message, extras },
     };
   }
 
   /** @throws WB_MESSAGE_INVALID */
-  #roadOf({ type, version }: Envelope): TypeRoad {
-    return this.#roads.get(type)?.get(version) ?? this.#findRoad(type, version);
-  }
-
-  #findRoad(type: string, version: number): TypeRoad {
-    const ref = typeRef(type, version);
+  #addressing(envelope: Envelope): Addressing {
+    const known = this.#addressings.get(envelope);
+    if (known !== undefined) return known;
+    const ref = typeRef(envelope.type, envelope.version);
     if (ref.length > LONGEST_TYPE) {
       throw new WaybillError('WB_MESSAGE_INVALID', `the type ${ref} is longer than ${String(LONGEST_TYPE)} characters`);
     }
-    const keys = Array.from({ length: this.topology.slots }, (_, slot) => routingKey(ref, slot));
-    const road = { takers: this.#takers.get(ref) ?? NOBODY, keys };
-    this.#found += 1;
-    if (this.#found % MOST_ROADS === 0) this.#roads.clear();
-    const versions = this.#roads.get(type);
-    if (versions === undefined) this.#roads.set(type, new Map([[version, road]]));
-    else versions.set(version, road);
-    return road;
+    if (this.#addressings.size >= MOST_TYPES) this.#addressings.clear();
+    const addressing: Addressing = { ref, takers: this.#takers.get(ref) ?? [], keys: [] };
+    this.#addressings.set(envelope, addressing);
+    return addressing;
   }
 }
 

@@ -105,13 +105,19 @@ export class Publisher {
    */
   send(postings: readonly Posting[], deadlineMs: number, options: SendingOptions = {}): Promise<void> {
     if (this.#closing) return Promise.reject(closed());
-    if (postings.length === 0) return Promise.resolve();
+    if (postings.length === 0) {
+      options.durable?.();
+      return Promise.resolve();
+    }
     if (this.#waitingBytes > (this.#options.waitingBytes ?? WAITING_BYTES) && Number.isFinite(deadlineMs)) {
       return Promise.reject(this.#full());
     }
     return new Promise((resolve, reject) => {
-      const now = this.#options.clock.elapsed();
-      const sending = new Sending(postings, deadlineMs, now, options, { resolve, reject }, this.#finished);
+      const deadline = this.#options.clock.elapsed() + deadlineMs;
+      const { sequence, durable } = options;
+      const waiter = { resolve, reject };
+      const parts = { deadline, deadlineMs, sequence, durable, waiter, finished: this.#finished };
+      const sending = new Sending(postings, parts);
       this.#waitingBytes += sending.bytes;
       for (const item of sending.items) this.#lanes.add(item);
       this.#sendings.add(sending);

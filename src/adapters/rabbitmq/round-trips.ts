@@ -1,6 +1,6 @@
 import { type Clock, pause } from '../../ports/clock.ts';
 
-/** From one round trip to the next: each costs the broker as much as a message. @unit milliseconds */
+/** From one round trip to the next. Each costs the broker as much as a message; a settlement may wait so much longer for its acknowledgement. @unit milliseconds */
 const GAP = 25;
 
 /** Round trips to the broker, which those share who ask at the same time. */

@@ -1,3 +1,4 @@
+import { toError } from '../../errors.ts';
 import type { Dated } from './deadlines.ts';
 import type { Content, Item } from './lanes.ts';
 
@@ -15,19 +16,29 @@ export type Sequence = Set<Sending>;
 export interface SendingOptions {
   /** Of the caller, to which the send is added. */
   readonly sequence?: Sequence;
-  /** Called when all are confirmed, before whoever waits for it goes on. */
+  /** Called when all are confirmed (at once when there is nothing to send), before whoever waits goes on: it saves a promise for each send. */
   readonly durable?: () => void;
 }
 
-/** How a sending ends: once. */
-interface Settling {
+/** Whoever waits for a sending; told once. */
+interface Waiter {
   readonly resolve: () => void;
   readonly reject: (error: Error) => void;
 }
 
+export interface SendingParts {
+  readonly sequence: Sequence | undefined;
+  readonly durable: (() => void) | undefined;
+  /** By `Clock.elapsed`. */
+  readonly deadline: number;
+  readonly deadlineMs: number;
+  readonly waiter: Waiter;
+  /** Is told how each item ended. */
+  readonly finished: Finished;
+}
+
 /** Postings that one caller waits for. */
 export class Sending implements Dated {
-  /** By `Clock.elapsed`. */
   readonly deadline: number;
   readonly deadlineMs: number;
   readonly sequence: Sequence | undefined;
@@ -37,22 +48,18 @@ export class Sending implements Dated {
   /** Items that are not confirmed. */
   left: number;
   readonly #durable: (() => void) | undefined;
-  readonly #settling: Settling;
+  readonly #waiter: Waiter;
 
   constructor(
     postings: readonly Posting[],
-    deadlineMs: number,
-    now: number,
-    { sequence, durable }: SendingOptions,
-    settling: Settling,
-    finished: Finished,
+    { deadline, deadlineMs, sequence, durable, waiter, finished }: SendingParts,
   ) {
-    this.deadline = now + deadlineMs;
+    this.deadline = deadline;
     this.deadlineMs = deadlineMs;
     this.sequence = sequence;
     this.left = postings.length;
     this.#durable = durable;
-    this.#settling = settling;
+    this.#waiter = waiter;
     this.items = postings.map((posting) => new Posted(posting, this, finished));
     let bytes = 0;
     for (const item of this.items) bytes += item.bytes;
@@ -63,19 +70,24 @@ export class Sending implements Dated {
   /** All are confirmed. */
   succeed(): void {
     this.sequence?.delete(this);
-    this.#durable?.();
-    this.#settling.resolve();
+    try {
+      this.#durable?.();
+      this.#waiter.resolve();
+    } catch (error) {
+      // Of whoever waits alone: the channel's other confirms go on.
+      this.#waiter.reject(toError(error));
+    }
   }
 
   /** Nobody waits for its items any more. */
   fail(error: Error): void {
     this.sequence?.delete(this);
     for (const item of this.items) item.cancelled = true;
-    this.#settling.reject(error);
+    this.#waiter.reject(error);
   }
 }
 
-/** What is told how each item ended. */
+/** @param error undefined: it is confirmed */
 export type Finished = (sending: Sending, error: Error | undefined) => void;
 
 /** One posting of a sending, on its way. */

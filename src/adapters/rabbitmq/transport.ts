@@ -184,26 +184,32 @@ class RabbitTransport implements Transport {
     }
   }
 
+  /** Not async: each further promise costs whoever publishes many. */
   send(outgoing: readonly Outgoing[], options: SendOptions = {}): Promise<void> {
     try {
-      return this.#publish(this.#open().publisher, outgoing, options);
+      const { publisher } = this.#open();
+      const publish = (postings: Postings): Promise<void> => this.#publish(publisher, postings, outgoing, options);
+      return this.#postings === undefined ? this.#known().then(publish) : publish(this.#postings);
     } catch (error) {
       return Promise.reject(toError(error));
     }
   }
 
-  /** Not asynchronous by itself: each promise more is felt by whoever publishes many. @throws what `Postings.outgoing` throws */
-  #publish(publisher: Publisher, outgoing: readonly Outgoing[], options: SendOptions): Promise<void> {
-    const postings = this.#postings;
-    if (postings === undefined) return this.#known().then(() => this.send(outgoing, options));
+  /** @throws what `Postings.outgoing` throws */
+  #publish(
+    publisher: Publisher,
+    postings: Postings,
+    outgoing: readonly Outgoing[],
+    { deadlineMs = DEADLINE, tally }: SendOptions,
+  ): Promise<void> {
     const now = this.#clock.now();
     const durable = (): void => {
       countMade(this.#ledgers, postings, outgoing, now);
-      this.#ledgers.tallies.addAll(options.tally);
+      this.#ledgers.tallies.addAll(tally);
     };
     return publisher.send(
       outgoing.map((each) => postings.outgoing(each, now)),
-      options.deadlineMs ?? DEADLINE,
+      deadlineMs,
       { durable },
     );
   }

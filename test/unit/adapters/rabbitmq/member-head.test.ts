@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { batchBody } from '../../../../src/adapters/rabbitmq/batch-body.ts';
-import { HeadReader } from '../../../../src/adapters/rabbitmq/head-reader.ts';
+import { DATA_NAME, HeadReader } from '../../../../src/adapters/rabbitmq/member-head.ts';
 import type { Envelope } from '../../../../src/message.ts';
 
 const FIRST: Envelope = {
@@ -15,7 +15,7 @@ const FIRST: Envelope = {
 /** What stands before `data` in the only member of a batch. */
 function head(envelope: Envelope): string {
   const { body, offsets } = batchBody([{ envelope, body: Buffer.from('{}') }]);
-  return body.toString('utf8', 1, offsets.readUInt32BE(0) - ',"data":'.length);
+  return body.toString('utf8', 1, offsets.readUInt32BE(0) - DATA_NAME.length);
 }
 
 function reader(): HeadReader {
@@ -24,7 +24,7 @@ function reader(): HeadReader {
   return heads;
 }
 
-/** As hardly any id is not: without anything that JSON escapes. */
+/** Like nearly all ids: nothing in it that JSON escapes. */
 const text = fc.stringMatching(/^[ !#-[\]-~]{1,40}$/);
 
 describe('HeadReader', () => {
@@ -44,7 +44,7 @@ describe('HeadReader', () => {
     expect(reader().read(head(sent))).to.deep.equal(sent);
   });
 
-  it('leaves to others what is written in any other way', () => {
+  it('leaves to the JSON parser what is written in any other way', () => {
     const heads = reader();
     const other = [
       { ...FIRST, type: 'shop.order.paid' },

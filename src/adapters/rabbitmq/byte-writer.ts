@@ -1,0 +1,35 @@
+/** Bytes that are written one piece after another, into one buffer that grows where it must. */
+export class ByteWriter {
+  length = 0;
+  #buffer: Buffer;
+
+  /** @param size of what is expected @unit bytes */
+  constructor(size: number) {
+    this.#buffer = Buffer.allocUnsafe(size);
+  }
+
+  bytes(piece: Uint8Array): void {
+    this.#makeRoom(piece.length);
+    this.#buffer.set(piece, this.length);
+    this.length += piece.length;
+  }
+
+  /** As UTF-8. */
+  text(piece: string): void {
+    // A UTF-16 unit takes 3 bytes in UTF-8 at most.
+    this.#makeRoom(3 * piece.length);
+    this.length += this.#buffer.write(piece, this.length);
+  }
+
+  /** All of it, which may not be added to any more. */
+  written(): Buffer {
+    return this.#buffer.subarray(0, this.length);
+  }
+
+  #makeRoom(size: number): void {
+    if (this.length + size <= this.#buffer.length) return;
+    const larger = Buffer.allocUnsafe(2 * (this.length + size));
+    larger.set(this.#buffer.subarray(0, this.length));
+    this.#buffer = larger;
+  }
+}
