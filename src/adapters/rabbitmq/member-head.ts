@@ -14,24 +14,16 @@ export const DATA_NAME = ',"data":';
 
 const OTHERS = OPTIONAL_ATTRIBUTES.map(([name, property]) => {
   const text = `,"${name}":"`;
-  return { property, text, bytes: Buffer.from(text) };
+  return { property, text, bytes: Buffer.from(text), initial: name.charAt(0) };
 });
 const BEGIN_BYTES = Buffer.from(BEGIN);
 const END_BYTES = Buffer.from(HEAD_END);
 const QUOTE = Buffer.from('"');
-/** What stands in JSON as it is. */
-const PLAIN = /^[ !#-[\]-~]*$/;
 
 /** From the closing quote of the id to the opening one of the time; the same for all messages of one source and type. */
 function commonPart({ source, type, version }: Envelope): string {
   const attributes = JSON.stringify({ source, type, dataschema: SCHEMA_PREFIX + typeRef(type, version) });
   return `",${attributes.slice(1, -1)},"time":"`;
-}
-
-/** As it stands in JSON between quotes. What plain JavaScript hands over that is no text must not fail its neighbours. */
-function inJson(value: unknown): string {
-  if (typeof value === 'string' && PLAIN.test(value)) return value;
-  return JSON.stringify(String(value)).slice(1, -1);
 }
 
 /** Writes heads one after another. What neighbours have in common is made once. */
@@ -46,18 +38,16 @@ export class HeadWriter {
 
   write(envelope: Envelope): void {
     const to = this.#to;
-    const id = inJson(envelope.id);
     to.bytes(BEGIN_BYTES);
-    to.text(id);
+    to.json(envelope.id);
     to.bytes(this.#commonOf(envelope));
-    to.text(inJson(envelope.time));
+    to.json(envelope.time);
     to.bytes(QUOTE);
     for (const { property, bytes } of OTHERS) {
       const value = envelope[property];
       if (value === undefined) continue;
       to.bytes(bytes);
-      // A conversation has the id of its first message.
-      to.text(value === envelope.id ? id : inJson(value));
+      to.json(value);
       to.bytes(QUOTE);
     }
     for (const [name, value] of extensionsOf(envelope)) to.text(`,${JSON.stringify(name)}:${JSON.stringify(value)}`);
@@ -102,8 +92,9 @@ export class HeadReader {
     let at = head.indexOf('"', timeBegin) + 1;
     if (at === 0) return undefined;
     const envelope: EnvelopeDraft = { id, source, type, version, time: head.slice(timeBegin, at - 1) };
-    for (const { property, text } of OTHERS) {
-      if (!head.startsWith(text, at)) continue;
+    for (const { property, text, initial } of OTHERS) {
+      // Most are not there, and their first letter tells.
+      if (head[at + 2] !== initial || !head.startsWith(text, at)) continue;
       const begin = at + text.length;
       const end = head.indexOf('"', begin);
       if (end === -1) return undefined;
