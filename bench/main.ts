@@ -40,7 +40,7 @@ const USAGE = `npm run bench <embedded | rabbitmq | mediators | telemetry | amqp
   --quick          3 rounds of one hop with uniform keys: half a minute
   --ms <n>         how long each run publishes (default 800)
   --hops <n>       1 or 2 (default both)
-  --only <ids>     columns: raw-single, raw-topics, raw-batch, unbatched, batched, validated
+  --only <ids>     columns: raw-single, raw-topics, raw-batch, raw-events, unbatched, batched, validated
 `;
 
 const { values, positionals } = parseArgs({

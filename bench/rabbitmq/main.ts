@@ -4,7 +4,7 @@ import { machine, scratch } from '../machine.ts';
 import { median } from '../statistics.ts';
 import type { Site } from './actor.ts';
 import { declareBus } from './bus.ts';
-import { BATCHED, COLUMNS, type Column, RAW_SINGLE, RAW_TOPICS, VALIDATED } from './columns.ts';
+import { BATCHED, COLUMNS, type Column, RAW_EVENTS, RAW_SINGLE, RAW_TOPICS, VALIDATED } from './columns.ts';
 import type { Spread } from './load.ts';
 import { declareRaw } from './raw.ts';
 import { type Level, type Run, report } from './report.ts';
@@ -45,7 +45,9 @@ export async function benchRabbit(bench: RabbitBench): Promise<void> {
 async function benchLevel(bench: RabbitBench, hops: 1 | 2): Promise<Level[]> {
   // Expressions need contracts, so a hop through a route always has them.
   const columns = COLUMNS.filter(
-    (column) => (hops === 1 || column !== VALIDATED) && (bench.only.length === 0 || bench.only.includes(column.id)),
+    (column) =>
+      (hops === 1 || (column !== VALIDATED && column !== RAW_EVENTS)) &&
+      (bench.only.length === 0 || bench.only.includes(column.id)),
   );
   const crews = new Map<Column, Crew>();
   for (const column of columns) crews.set(column, await Crew.assemble(bench, column, hops));

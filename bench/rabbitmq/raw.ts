@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { type Channel, type ChannelModel, type ConfirmChannel, connect } from 'amqplib';
 import type { Arrived, Consumer, Publisher, Site } from './actor.ts';
 import { type Column, IN_FLIGHT, PARTITIONS } from './columns.ts';
@@ -45,10 +46,10 @@ class Sender {
   parcels = 0;
   messages = 0;
   #underWay = 0;
-  readonly #gathered: { texts: string[]; done: (() => void)[] }[] = Array.from({ length: PARTITIONS }, () => ({
-    texts: [],
-    done: [],
-  }));
+  readonly #gathered: { routingKey: string; texts: string[]; done: (() => void)[] }[] = Array.from(
+    { length: PARTITIONS },
+    () => ({ routingKey: '', texts: [], done: [] }),
+  );
 
   constructor(channel: ConfirmChannel, site: Site, hop: number, column: Column) {
     this.#channel = channel;
@@ -59,7 +60,7 @@ class Sender {
 
   one({ key, ref, data }: Load, done: () => void): void {
     const at = slot(key);
-    const text = JSON.stringify(data);
+    const text = JSON.stringify(this.#column.events ? event(ref, key, data) : data);
     if (!this.#column.batches) {
       const { prefix } = this.#site;
       const exchange = this.#column.exchanges ? `${prefix}.${String(this.#hop)}.in` : '';
@@ -71,15 +72,19 @@ class Sender {
     }
     const gathered = this.#gathered[at % PARTITIONS];
     if (gathered === undefined) return;
+    gathered.routingKey = `${word(ref)}.${String(at)}`;
     gathered.texts.push(text);
     gathered.done.push(done);
     if (gathered.texts.length >= this.size) this.#flushPartition(at % PARTITIONS);
   }
 
   /** A batch of results of one partition. */
-  many(texts: readonly string[], partition: number, done: () => void): void {
-    const queue = queueOf(this.#site.prefix, this.#hop, partition);
-    this.#publish('', queue, `[${texts.join(',')}]`, texts.length, done);
+  many(texts: readonly string[], partition: number, done: () => void, routingKey?: string): void {
+    const { prefix } = this.#site;
+    const through = this.#column.exchanges && routingKey !== undefined;
+    const exchange = through ? `${prefix}.${String(this.#hop)}.in` : '';
+    const address = through ? routingKey : queueOf(prefix, this.#hop, partition);
+    this.#publish(exchange, address, `[${texts.join(',')}]`, texts.length, done);
   }
 
   flush(): void {
@@ -89,18 +94,20 @@ class Sender {
   #flushPartition(partition: number): void {
     const gathered = this.#gathered[partition];
     if (gathered === undefined || gathered.texts.length === 0) return;
-    const { texts, done } = gathered;
-    this.#gathered[partition] = { texts: [], done: [] };
-    this.many(texts, partition, () => {
+    const { routingKey, texts, done } = gathered;
+    this.#gathered[partition] = { routingKey: '', texts: [], done: [] };
+    const all = (): void => {
       for (const each of done) each();
-    });
+    };
+    this.many(texts, partition, all, routingKey);
   }
 
   #publish(exchange: string, routingKey: string, text: string, messages: number, done: () => void): void {
     this.parcels += 1;
     this.messages += messages;
     this.#underWay += 1;
-    const properties = { persistent: true, contentType: 'application/json' };
+    const { events } = this.#column;
+    const properties = { persistent: true, contentType: 'application/json', ...(events && eventHeaders(messages)) };
     this.#channel.publish(exchange, routingKey, Buffer.from(text), properties, (error: unknown) => {
       if (error !== null && error !== undefined) throw new Error('refused', { cause: error });
       this.#underWay -= 1;
@@ -109,6 +116,32 @@ class Sender {
       if (this.#underWay === 0) this.flush();
     });
   }
+}
+
+interface Event {
+  readonly data: Stamped;
+}
+
+/** As many bytes as Waybill writes, in the same attributes. */
+function event(ref: string, key: string, data: Stamped): Event {
+  const id = randomUUID();
+  const attributes = {
+    specversion: '1.0',
+    id,
+    source: '/orders',
+    type: ref.slice(0, ref.indexOf('@')),
+    dataschema: `waybill:${ref}`,
+    time: new Date().toISOString(),
+    partitionkey: key,
+    correlationid: id,
+    datacontenttype: 'application/json',
+  };
+  return { ...attributes, data };
+}
+
+/** As Waybill's: who sent it, and where the data of each member begins and ends. */
+function eventHeaders(messages: number): { readonly mandatory: true; readonly headers: object } {
+  return { mandatory: true, headers: { sent: randomUUID(), offsets: Buffer.alloc(8 * messages) } };
 }
 
 async function sender(connection: ChannelModel, site: Site, hop: number, column: Column): Promise<Sender> {
@@ -136,8 +169,8 @@ export async function rawPublisher(site: Site, column: Column, size: () => numbe
 export async function rawConsumer(site: Site, { batches }: Column, arrived: Arrived): Promise<Consumer> {
   const connection = await connect(site.url, { noDelay: true });
   await eachQueue(connection, site.prefix, site.hops, batches, (channel) => (message) => {
-    const value = JSON.parse(message.content.toString()) as Stamped | Stamped[];
-    if (Array.isArray(value)) for (const { at } of value) arrived(at);
+    const value = JSON.parse(message.content.toString()) as Stamped | (Stamped | Event)[];
+    if (Array.isArray(value)) for (const each of value) arrived('data' in each ? each.data.at : each.at);
     else arrived(value.at);
     channel.ack(message);
   });

@@ -1,6 +1,16 @@
 import type { Machine } from '../machine.ts';
 import { median, quantile } from '../statistics.ts';
-import { BATCHED, COLUMNS, type Column, RAW_BATCH, RAW_SINGLE, RAW_TOPICS, UNBATCHED, VALIDATED } from './columns.ts';
+import {
+  BATCHED,
+  COLUMNS,
+  type Column,
+  RAW_BATCH,
+  RAW_EVENTS,
+  RAW_SINGLE,
+  RAW_TOPICS,
+  UNBATCHED,
+  VALIDATED,
+} from './columns.ts';
 
 /** One run of one column. */
 export interface Run {
@@ -38,6 +48,8 @@ const RATES: readonly Pair[] = [
   { of: UNBATCHED, to: RAW_TOPICS, figure: 'rate' },
   { of: RAW_TOPICS, to: RAW_SINGLE, figure: 'rate' },
   { of: BATCHED, to: RAW_BATCH, figure: 'rate', goal: 0.8 },
+  { of: BATCHED, to: RAW_EVENTS, figure: 'rate' },
+  { of: RAW_EVENTS, to: RAW_BATCH, figure: 'rate' },
   { of: BATCHED, to: RAW_SINGLE, figure: 'rate', goal: 5 },
   { of: VALIDATED, to: RAW_SINGLE, figure: 'rate' },
 ];

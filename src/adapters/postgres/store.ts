@@ -241,6 +241,7 @@ class PostgresStore implements Store, AsyncDisposable {
       units.map(({ id }) => id),
       units.map(({ seq }) => seq),
       units.map(({ unit: { keepMs } }) => (keepMs === undefined ? null : Math.ceil(now + keepMs))),
+      // The driver takes no other bytes in lists.
       units.map(({ unit }) => bufferOf(unit.effects)),
       changes.map(({ unit }) => unit),
       changes.map(({ ref }) => ref.scope),

@@ -45,7 +45,8 @@ export function toAttributes(envelope: Envelope): Attributes {
 
 /** Extension attributes of others. */
 export function extensionsOf({ headers }: Envelope): readonly (readonly [string, string])[] {
-  return headers === undefined ? NONE : Object.entries(headers).filter(([name]) => !RESERVED.has(name));
+  // Plain JavaScript may hand over null.
+  return headers ? Object.entries(headers).filter(([name]) => !RESERVED.has(name)) : NONE;
 }
 
 /**

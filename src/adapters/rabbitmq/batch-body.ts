@@ -1,13 +1,12 @@
 import type { EncodedMessage } from '../../message.ts';
 import { ByteWriter } from './byte-writer.ts';
-import { DATA_NAME, HeadWriter } from './member-head.ts';
+import { DATA, HeadWriter } from './member-head.ts';
 
 /** Room for the head of a member; more is made where it needs it. @unit bytes */
 const HEAD_ROOM = 512;
 
 const OPEN = Buffer.from('[');
 const NEXT = Buffer.from('},');
-const DATA = Buffer.from(DATA_NAME);
 /** Of the last member and of the list. */
 const END = Buffer.from('}]');
 

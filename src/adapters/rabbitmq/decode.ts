@@ -6,7 +6,7 @@ import { type EncodedMessage, type Envelope, parseTypeRef } from '../../message.
 import { fromAttributes } from './attributes.ts';
 import { ATTRIBUTE_PREFIX, BATCH_TYPE, OFFSETS, STRUCTURED_TYPE } from './encode.ts';
 import { sliceArray, sliceObject } from './json-slice.ts';
-import { DATA_NAME, HeadReader } from './member-head.ts';
+import { DATA, HeadReader } from './member-head.ts';
 
 /** One message of an AMQP message, or why there is none, with the bytes as they came. */
 export type Decoded = EncodedMessage | Undecodable;
@@ -120,8 +120,6 @@ function decodeBatch(bytes: Buffer, offsets: unknown): Decoded[] {
     return [{ fault: faultOf(error), body: bytes }];
   }
 }
-
-const DATA = Buffer.from(DATA_NAME);
 
 /** Undefined when the offsets do not fit the bytes: then somebody else wrote them. */
 function sliceByOffsets(bytes: Buffer, offsets: Buffer): Decoded[] | undefined {

@@ -1,9 +1,10 @@
 import type { Options } from 'amqplib';
 import { bufferOf } from '../../bytes.ts';
 import { type EncodedMessage, type Envelope, typeRef } from '../../message.ts';
-import { type Attributes, toAttributes } from './attributes.ts';
+import { toAttributes } from './attributes.ts';
 import { batchBody } from './batch-body.ts';
-import { DATA_NAME, HEAD_END } from './member-head.ts';
+import { ByteWriter } from './byte-writer.ts';
+import { DATA, HeadWriter } from './member-head.ts';
 
 const JSON_TYPE = 'application/json';
 export const STRUCTURED_TYPE = 'application/cloudevents+json';
@@ -39,9 +40,8 @@ export function encodeSingle(message: EncodedMessage, extras: Extras = {}): Wire
   let size = 0;
   for (const name in attributes) size += name.length + (attributes[name]?.length ?? 0);
   if (size > MOST_IN_HEADERS) {
-    const head = Buffer.from(memberHead(attributes));
     return {
-      body: Buffer.concat([head, body, CLOSING]),
+      body: structured(message, size),
       properties: { ...propertiesOf(envelope), contentType: STRUCTURED_TYPE, headers: extras },
     };
   }
@@ -71,10 +71,14 @@ export function encodeBatch(messages: readonly EncodedMessage[], id: string): Wi
   };
 }
 
-function memberHead(attributes: Attributes): string {
-  let text = '{';
-  for (const name in attributes) text += `"${name}":${JSON.stringify(attributes[name])},`;
-  return `${text.slice(0, -1)}${HEAD_END}${DATA_NAME}`;
+/** @param size of the attributes, about @unit bytes */
+function structured({ envelope, body }: EncodedMessage, size: number): Buffer {
+  const writer = new ByteWriter(2 * size + body.byteLength);
+  new HeadWriter(writer).write(envelope);
+  writer.bytes(DATA);
+  writer.bytes(body);
+  writer.bytes(CLOSING);
+  return writer.written();
 }
 
 function propertiesOf(envelope: Envelope): Options.Publish {

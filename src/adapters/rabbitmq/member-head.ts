@@ -8,9 +8,9 @@ import type { ByteWriter } from './byte-writer.ts';
  */
 
 const BEGIN = '{"specversion":"1.0","id":"';
-export const HEAD_END = ',"datacontenttype":"application/json"';
+const HEAD_END = ',"datacontenttype":"application/json"';
 /** Between a head and its data. */
-export const DATA_NAME = ',"data":';
+export const DATA = Buffer.from(',"data":');
 
 const OTHERS = OPTIONAL_ATTRIBUTES.map(([name, property]) => {
   const text = `,"${name}":"`;

@@ -1,6 +1,10 @@
 import { type Clock, pause } from '../../ports/clock.ts';
 
-/** From one round trip to the next. Each costs the broker as much as a message; a settlement may wait so much longer for its acknowledgement. @unit milliseconds */
+/**
+ * From one round trip to the next. Each costs the broker as much as a message. Acknowledgements leave at once; `settle` may resolve
+ * so much later.
+ * @unit milliseconds
+ */
 const GAP = 25;
 
 /** Round trips to the broker, which those share who ask at the same time. */

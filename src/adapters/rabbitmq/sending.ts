@@ -26,7 +26,7 @@ interface Waiter {
   readonly reject: (error: Error) => void;
 }
 
-export interface SendingParts {
+interface SendingParts {
   readonly sequence: Sequence | undefined;
   readonly durable: (() => void) | undefined;
   /** By `Clock.elapsed`. */
@@ -88,7 +88,7 @@ export class Sending implements Dated {
 }
 
 /** @param error undefined: it is confirmed */
-export type Finished = (sending: Sending, error: Error | undefined) => void;
+type Finished = (sending: Sending, error: Error | undefined) => void;
 
 /** One posting of a sending, on its way. */
 class Posted implements Item {

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { batchBody } from '../../../../src/adapters/rabbitmq/batch-body.ts';
-import { DATA_NAME, HeadReader } from '../../../../src/adapters/rabbitmq/member-head.ts';
+import { DATA, HeadReader } from '../../../../src/adapters/rabbitmq/member-head.ts';
 import type { Envelope } from '../../../../src/message.ts';
 
 const FIRST: Envelope = {
@@ -15,7 +15,7 @@ const FIRST: Envelope = {
 /** What stands before `data` in the only member of a batch. */
 function head(envelope: Envelope): string {
   const { body, offsets } = batchBody([{ envelope, body: Buffer.from('{}') }]);
-  return body.toString('utf8', 1, offsets.readUInt32BE(0) - DATA_NAME.length);
+  return body.toString('utf8', 1, offsets.readUInt32BE(0) - DATA.length);
 }
 
 function reader(): HeadReader {
