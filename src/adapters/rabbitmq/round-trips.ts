@@ -13,24 +13,37 @@ export class RoundTrips {
   readonly #make: () => Promise<void>;
   #current: Promise<void> | undefined;
   #next: Promise<void> | undefined;
+  #endedAt = Number.NEGATIVE_INFINITY;
 
   constructor(clock: Clock, make: () => Promise<void>) {
     this.#clock = clock;
     this.#make = make;
   }
 
-  /** Resolves at the end of one that began no sooner than now. One is under way at a time; whoever comes meanwhile shares the next. */
+  /** Resolves at the end of one that began no sooner than now: at once where the last one is long over, else with all who ask meanwhile. */
   next(): Promise<void> {
-    if (this.#current === undefined) {
-      this.#current = this.#make().finally(() => {
-        this.#current = undefined;
-      });
-      return this.#current;
-    }
-    this.#next ??= Promise.allSettled([this.#current, pause(this.#clock, GAP)]).then(() => {
-      this.#next = undefined;
-      return this.next();
-    });
+    if (this.#current === undefined && this.#next === undefined && this.#rest <= 0) return this.#begin();
+    this.#next ??= this.#later();
     return this.#next;
+  }
+
+  /** Until there may be another. @unit milliseconds */
+  get #rest(): number {
+    return this.#endedAt + GAP - this.#clock.elapsed();
+  }
+
+  async #later(): Promise<void> {
+    await Promise.allSettled([this.#current]);
+    await pause(this.#clock, this.#rest);
+    this.#next = undefined;
+    await this.#begin();
+  }
+
+  #begin(): Promise<void> {
+    this.#current = this.#make().finally(() => {
+      this.#current = undefined;
+      this.#endedAt = this.#clock.elapsed();
+    });
+    return this.#current;
   }
 }
