@@ -4,7 +4,7 @@
  *
  * Types count as much as values: a type-only import couples two files all the same.
  */
-const FLOOR = '^src/(message|errors|json|nearest)\\.ts$';
+const FLOOR = '^src/(message|errors|json|nearest|bytes|by-type)\\.ts$';
 const PORTS = '^src/ports/';
 /** What a bus is, as plain JSON: shapes only, so whoever reads a definition may import it. */
 const DEFINITION = '^src/config/definition\\.ts$';
