@@ -5,6 +5,7 @@ const BACKSLASH = 0x5c;
 
 /** Bytes that are written one piece after another, into one buffer that grows where it must. */
 export class ByteWriter {
+  /** Written so far. @unit bytes */
   length = 0;
   #buffer: Buffer;
 

@@ -62,12 +62,6 @@ export interface ConsumerDeps {
   readonly closed: (consumer: RabbitConsumer) => void;
 }
 
-/** Something to settle whose lease holds. */
-interface Live {
-  readonly settlement: Settlement;
-  readonly delivery: RabbitDelivery;
-}
-
 /** The partitions of one endpoint that fall to this consumer. Without an order all consumers take from all partitions. */
 export class RabbitConsumer implements Consumer {
   readonly endpoint: string;
@@ -166,7 +160,7 @@ export class RabbitConsumer implements Consumer {
 
   async settle(settlements: readonly Settlement[], tally?: Tally): Promise<void> {
     const { publisher, postings, clock, ledgers } = this.#deps;
-    const live: Live[] = [];
+    const live: { settlement: Settlement; delivery: RabbitDelivery }[] = [];
     const sends: Posting[] = [];
     for (const settlement of settlements) {
       const { delivery } = settlement;
@@ -284,8 +278,7 @@ export class RabbitConsumer implements Consumer {
     const { outcome } = settlement;
     ledgers.outcome(this.endpoint, outcome === 'retry' ? 'retried' : outcome);
     if (outcome === 'retry' && settlement.delayMs > 0) ledgers.outcome(this.endpoint, 'delayed');
-    if ('sends' in settlement && settlement.sends.length > 0)
-      countMade(ledgers, postings(), settlement.sends, clock.now());
+    if ('sends' in settlement) countMade(ledgers, postings(), settlement.sends, clock.now());
   }
 
   async #finish(deliveries: readonly RabbitDelivery[]): Promise<void> {

@@ -125,6 +125,7 @@ export class Publisher {
     });
   }
 
+  /** An item is confirmed, or failed for good. One for all items: a closure for each costs whoever publishes many. */
   readonly #finished = (sending: Sending, error: Error | undefined): void => {
     if (error !== undefined) {
       this.#abandon(sending, error);

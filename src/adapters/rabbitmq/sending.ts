@@ -16,7 +16,10 @@ export type Sequence = Set<Sending>;
 export interface SendingOptions {
   /** Of the caller, to which the send is added. */
   readonly sequence?: Sequence;
-  /** Called when all are confirmed (at once when there is nothing to send), before whoever waits goes on: it saves a promise for each send. */
+  /**
+   * Called when all are confirmed (at once when there is nothing to send), before whoever waits goes on: it saves a promise for each
+   * send. What it throws rejects the send.
+   */
   readonly durable?: () => void;
 }
 
@@ -29,8 +32,9 @@ interface Waiter {
 interface SendingParts {
   readonly sequence: Sequence | undefined;
   readonly durable: (() => void) | undefined;
-  /** By `Clock.elapsed`. */
+  /** By `Clock.elapsed`. @unit milliseconds */
   readonly deadline: number;
+  /** How long it was given; Infinity: as long as it takes. @unit milliseconds */
   readonly deadlineMs: number;
   readonly waiter: Waiter;
   /** Is told how each item ended. */
